@@ -1,0 +1,1 @@
+//! A typed client of the signer API that fails over between nodes.
