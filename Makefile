@@ -1,0 +1,81 @@
+# Quorate's own commands. `make dev` is the first one to try.
+#
+# Every target builds the same selection (`--workspace --all-targets`) with the same profile and the
+# same flags: another selection may unify cargo features differently, and that compiles RocksDB a
+# second time. The same goes for RUSTFLAGS in the environment: leave it unset.
+
+# Outside the checkout, so that a fresh clone and `git clean` both keep the compiled RocksDB.
+CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/quorate
+CARGO_TARGET_DIR ?= $(CACHE)/target
+export CARGO_TARGET_DIR
+
+SELECTION := --workspace --all-targets --locked
+QUORATE := $(CARGO_TARGET_DIR)/debug/quorate
+CARGO_DENY_VERSION := 0.20.2
+CARGO_DENY := $(CACHE)/tools/bin/cargo-deny
+# How long `make fuzz` gives each fuzz target.
+FUZZ_SECONDS ?= 60
+
+.PHONY: help dev demo build test lint fuzz audit tools
+.DEFAULT_GOAL := help
+
+help:
+	@echo 'make dev    three real nodes on this machine, and the story of what they promise'
+	@echo '            (ARGS is passed on: make dev ARGS="--signer-port 7000 --keys p256")'
+	@echo 'make demo   the same story, then exit 0 or 1'
+	@echo 'make test   every test: unit, property, crash, end to end, documentation'
+	@echo 'make lint   format, clippy, documentation, licences and banned crates'
+	@echo 'make fuzz   the fuzz targets of tezos, FUZZ_SECONDS each (60)'
+	@echo 'make audit  known vulnerabilities (needs the RustSec database from the network)'
+
+dev: build
+	@exec $(QUORATE) dev $(ARGS)
+
+demo: build
+	@exec $(QUORATE) dev --demo $(ARGS)
+
+build:
+	@deploy/prerequisites.sh build
+	@$(say_rocksdb)
+	@cargo build $(SELECTION)
+
+# `--all-targets` leaves documentation tests out, so they are a second run over the same artefacts.
+# Both always run: a failure in the first must not hide one in the second.
+test:
+	@deploy/prerequisites.sh test
+	@$(say_rocksdb)
+	@status=0; \
+	cargo test $(SELECTION) --no-fail-fast || status=1; \
+	cargo test --workspace --doc --locked --no-fail-fast || status=1; \
+	exit $$status
+
+# `-D warnings` goes behind `--` and into RUSTDOCFLAGS: in RUSTFLAGS it would rebuild everything.
+lint: tools
+	@deploy/prerequisites.sh build
+	@$(say_rocksdb)
+	cargo fmt --all --check
+	cargo clippy $(SELECTION) -- -D warnings
+	RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --locked
+	$(CARGO_DENY) --workspace --locked check licenses bans sources
+
+fuzz:
+	@deploy/fuzz.sh $(FUZZ_SECONDS)
+
+audit: tools
+	$(CARGO_DENY) --workspace --locked check advisories
+
+tools: $(CARGO_DENY)
+
+# Its own target folder, thrown away: it shares no artefact with the workspace.
+$(CARGO_DENY):
+	@deploy/prerequisites.sh build
+	@echo 'cargo-deny $(CARGO_DENY_VERSION) is compiled once, about 5 minutes on 2 cores'
+	@CARGO_TARGET_DIR=$(CACHE)/tools/target cargo install --locked --quiet --root $(CACHE)/tools \
+		--version $(CARGO_DENY_VERSION) cargo-deny
+	@rm -rf $(CACHE)/tools/target
+	@touch $@
+
+define say_rocksdb
+ls $(CARGO_TARGET_DIR)/debug/build/librocksdb-sys-*/out/librocksdb.a >/dev/null 2>&1 || \
+	echo 'RocksDB compiles once, 10-16 minutes on 2 cores, into $(CARGO_TARGET_DIR)'
+endef
