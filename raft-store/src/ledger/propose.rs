@@ -1,0 +1,135 @@
+//! Getting an entry committed through this node within a deadline, and saying honestly what is not
+//! known when that fails.
+
+use openraft::ReadPolicy;
+use openraft::async_runtime::WatchReceiver as _;
+use openraft::errors::{ClientWriteError, Fatal, ForwardReason, LinearizableReadError, RaftError};
+use openraft::raft::ClientWriteResponse;
+use tokio::time::{Instant, timeout_at};
+
+use super::{Committed, Ledger, Unavailable};
+use crate::command::{Act, Proposal};
+use crate::machine::StateDisk;
+use crate::types::Types;
+
+impl<D: StateDisk> Ledger<D> {
+    /// Proposes `act` and waits until it is applied here.
+    pub(super) async fn commit(
+        &self,
+        act: Act,
+        deadline: Instant,
+    ) -> Result<Committed, Unavailable> {
+        let proposal = Proposal {
+            at_s: (self.clock)(),
+            act,
+        };
+        let committed = async {
+            loop {
+                // Watched from before the attempt, so that a change during it is not missed.
+                let mut metrics = self.raft.metrics();
+                match self.raft.client_write(proposal.clone()).await {
+                    Ok(ClientWriteResponse { log_id, data, .. }) => {
+                        return Ok(Committed {
+                            entry: log_id.into(),
+                            answer: data,
+                        });
+                    }
+                    // A leader that no majority has acknowledged yet; nothing was appended.
+                    Err(RaftError::APIError(ClientWriteError::ForwardToLeader(forward)))
+                        if forward.reason == ForwardReason::LeaseExpired =>
+                    {
+                        metrics
+                            .changed()
+                            .await
+                            .map_err(|_gone| stopped("consensus is gone"))?;
+                    }
+                    Err(error) => return Err(unavailable(error)),
+                }
+            }
+        };
+        timeout_at(deadline, committed)
+            .await
+            .unwrap_or(Err(Unavailable::OutOfTime))
+    }
+
+    /// Waits until this node has applied everything that was committed when this was called, and a
+    /// majority has confirmed that it leads. A denial that rests on this node's state may leave
+    /// only after it was found again in a confirmed state (P4). A grant never needs it.
+    ///
+    /// # Errors
+    /// [`Unavailable`].
+    pub async fn confirm(&self, deadline: Instant) -> Result<(), Unavailable> {
+        let confirmed = async {
+            loop {
+                let mut metrics = self.raft.metrics();
+                match self.raft.ensure_linearizable(ReadPolicy::ReadIndex).await {
+                    Ok(_read_index) => return Ok(()),
+                    // Another round may find a majority; until then nothing is known.
+                    Err(RaftError::APIError(LinearizableReadError::QuorumNotEnough(_))) => {
+                        metrics
+                            .changed()
+                            .await
+                            .map_err(|_gone| stopped("consensus is gone"))?;
+                    }
+                    Err(RaftError::APIError(LinearizableReadError::ForwardToLeader(forward)))
+                        if forward.reason == ForwardReason::LeaseExpired =>
+                    {
+                        metrics
+                            .changed()
+                            .await
+                            .map_err(|_gone| stopped("consensus is gone"))?;
+                    }
+                    Err(RaftError::APIError(LinearizableReadError::ForwardToLeader(forward))) => {
+                        return Err(Unavailable::NotLeader {
+                            leader: forward.leader_id,
+                        });
+                    }
+                    Err(RaftError::Fatal(fatal)) => return Err(fatally(&fatal)),
+                }
+            }
+        };
+        timeout_at(deadline, confirmed)
+            .await
+            .unwrap_or(Err(Unavailable::OutOfTime))
+    }
+}
+
+fn unavailable(error: RaftError<Types, ClientWriteError<Types>>) -> Unavailable {
+    match error {
+        RaftError::APIError(ClientWriteError::ForwardToLeader(forward)) => Unavailable::NotLeader {
+            leader: forward.leader_id,
+        },
+        RaftError::APIError(ClientWriteError::LogEntryDiscarded(forward)) => Unavailable::Deposed {
+            leader: forward.leader_id,
+        },
+        // Neither fits an entry without a membership and without a precondition.
+        RaftError::APIError(
+            error @ (ClientWriteError::ChangeMembershipError(_)
+            | ClientWriteError::PreconditionFailed(_)),
+        ) => stopped(format!(
+            "an entry was answered with what does not fit it: {error}"
+        )),
+        RaftError::Fatal(fatal) => fatally(&fatal),
+    }
+}
+
+fn fatally(fatal: &Fatal<Types>) -> Unavailable {
+    stopped(fatal.to_string())
+}
+
+fn stopped(reason: impl Into<String>) -> Unavailable {
+    Unavailable::Stopped {
+        reason: reason.into(),
+    }
+}
+
+/// Seconds since 1970, for the jump rule.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the jump rule may refuse by the clock, never allow"
+)]
+pub(super) fn unix_seconds() -> u64 {
+    std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .map_or(0, |since| since.as_secs())
+}
