@@ -40,15 +40,15 @@ pub enum Allowed {
 /// An allowed message that has a slot. It cannot become a permit.
 #[derive(Debug)]
 pub struct Slotted {
-    pub(crate) key: PublicKey,
-    pub(crate) consensus: Consensus,
+    key: PublicKey,
+    consensus: Consensus,
 }
 
 /// An allowed message that has no slot.
 #[derive(Debug)]
 pub struct Slotless {
-    pub(crate) key: PublicKey,
-    pub(crate) subject: Subject,
+    key: PublicKey,
+    subject: Subject,
 }
 
 /// What a message without a slot is.
@@ -245,6 +245,10 @@ impl Slotted {
         &self.key
     }
 
+    pub(crate) fn into_parts(self) -> (PublicKey, Consensus) {
+        (self.key, self.consensus)
+    }
+
     /// The message.
     #[must_use]
     pub const fn consensus(&self) -> &Consensus {
@@ -257,6 +261,10 @@ impl Slotless {
     #[must_use]
     pub const fn key(&self) -> &PublicKey {
         &self.key
+    }
+
+    pub(crate) fn into_parts(self) -> (PublicKey, Subject) {
+        (self.key, self.subject)
     }
 
     /// The message.

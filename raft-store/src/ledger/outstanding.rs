@@ -50,14 +50,16 @@ impl Outstanding {
 
 impl Ticket {
     /// The entry is committed: it is known from here on.
-    pub(super) fn settle(&mut self, entry: EntryId) {
+    pub(super) fn settled(mut self, entry: EntryId) -> Self {
         self.entry = entry;
         self.counted_in.lock().live.insert(self.id, entry.index);
+        self
     }
 
-    /// A later entry lets the signature go. What counts as outstanding is still the grant's own.
-    pub(super) const fn record(&mut self, entry: EntryId) {
+    /// A later entry lets the signature go. What is outstanding is still the grant.
+    pub(super) fn recorded(mut self, entry: EntryId) -> Self {
         self.entry = entry;
+        self
     }
 
     pub(super) const fn entry(&self) -> EntryId {

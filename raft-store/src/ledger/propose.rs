@@ -5,12 +5,48 @@ use openraft::ReadPolicy;
 use openraft::async_runtime::WatchReceiver as _;
 use openraft::errors::{ClientWriteError, Fatal, ForwardReason, LinearizableReadError, RaftError};
 use openraft::raft::ClientWriteResponse;
+use serde::{Deserialize, Serialize};
 use tokio::time::{Instant, timeout_at};
 
-use super::{Committed, Ledger, Unavailable};
-use crate::command::{Act, Proposal};
+use super::Ledger;
+use crate::command::{Act, Answer, Proposal};
 use crate::machine::StateDisk;
-use crate::types::Types;
+use crate::types::{EntryId, Types};
+
+/// Why there is no decision. Never a refusal: the entry may or may not be committed, now or later.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize, thiserror::Error)]
+pub enum Unavailable {
+    /// This node does not lead; nothing was proposed.
+    #[error("this node does not lead")]
+    NotLeader {
+        /// Who does, as far as this node knows.
+        leader: Option<u64>,
+    },
+    /// This node lost the lead while the entry was on its way.
+    #[error("this node lost the lead, and whether the entry is committed is unknown")]
+    Deposed {
+        /// Who leads now, as far as this node knows.
+        leader: Option<u64>,
+    },
+    /// The deadline came first.
+    #[error("no majority answered in time, and whether the entry is committed is unknown")]
+    OutOfTime,
+    /// This node's consensus has stopped; only a restart helps.
+    #[error("this node has stopped: {reason}")]
+    Stopped {
+        /// Why.
+        reason: String,
+    },
+}
+
+/// Where a command was committed, and what applying it said.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Committed {
+    /// The entry.
+    pub entry: EntryId,
+    /// What applying it said.
+    pub answer: Answer,
+}
 
 impl<D: StateDisk> Ledger<D> {
     /// Proposes `act` and waits until it is applied here.
@@ -24,9 +60,8 @@ impl<D: StateDisk> Ledger<D> {
             act,
         };
         let committed = async {
+            let mut metrics = self.raft.metrics();
             loop {
-                // Watched from before the attempt, so that a change during it is not missed.
-                let mut metrics = self.raft.metrics();
                 match self.raft.client_write(proposal.clone()).await {
                     Ok(ClientWriteResponse { log_id, data, .. }) => {
                         return Ok(Committed {
@@ -60,8 +95,8 @@ impl<D: StateDisk> Ledger<D> {
     /// [`Unavailable`].
     pub async fn confirm(&self, deadline: Instant) -> Result<(), Unavailable> {
         let confirmed = async {
+            let mut metrics = self.raft.metrics();
             loop {
-                let mut metrics = self.raft.metrics();
                 match self.raft.ensure_linearizable(ReadPolicy::ReadIndex).await {
                     Ok(_read_index) => return Ok(()),
                     // Another round may find a majority; until then nothing is known.

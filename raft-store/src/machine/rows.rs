@@ -10,7 +10,7 @@ use tezos::{ChainId, Kind, PublicKeyHash};
 
 use super::Row;
 use crate::codec;
-use crate::command::{Act, Advance, Command};
+use crate::command::{Act, Advance, Command, FORMAT};
 use crate::state::{Key, Mark, State};
 
 /// The name of a row. Its bytes start with a letter for the kind of row.
@@ -130,6 +130,12 @@ pub(super) fn read(rows: &[(Vec<u8>, Vec<u8>)]) -> io::Result<State> {
         match RowName::from_bytes(key)? {
             name @ RowName::Cluster => {
                 let Cluster { format, locked } = open(name, value)?;
+                if format > FORMAT {
+                    return Err(io::Error::other(format!(
+                        "the agreed state is of format {format}, and this version reads up to \
+                         {FORMAT}: install the version of Quorate that wrote it"
+                    )));
+                }
                 (state.format, state.locked) = (format, locked);
             }
             name @ RowName::Key(hash) => {
