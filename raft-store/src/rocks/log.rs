@@ -1,0 +1,291 @@
+//! The Raft log in RocksDB: openraft's log storage, read and written.
+
+use std::{
+    fmt::Debug,
+    io,
+    ops::{Bound, RangeBounds},
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use openraft::{
+    LogState, OptionalSend, RaftLogReader,
+    storage::{IOFlushed, RaftLogStorage},
+};
+use rocksdb::{Direction, IteratorMode, WriteBatch};
+use tokio::sync::watch;
+
+use super::{
+    Database, StoreError,
+    check::{self, Found},
+    rows::{self, COMMITTED, Family, PURGED, VOTE},
+    sync::{Effect, Progress, Syncer, Waiter},
+};
+use crate::{
+    codec::{self, MAX_FRAME},
+    guard::Reach,
+    hello::holds,
+    types::{Entry, LogId, Types, Vote},
+};
+
+/// Rows of purged entries are deleted in ranges of at least this many: many small overlapping
+/// tombstones make every seek slow.
+const PURGE_BATCH: u64 = 1024;
+
+/// What one read for replication carries at most, so that a message stays below [`MAX_FRAME`].
+const READ_LIMIT: usize = MAX_FRAME / 4;
+
+/// The Raft log of this node. Clones share it.
+#[derive(Debug, Clone)]
+pub struct RocksLog {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    // The syncer is dropped, and its thread joined, before the last handle to the database.
+    syncer: Syncer,
+    database: Arc<Database>,
+    progress: Arc<Progress>,
+    bounds: Mutex<Bounds>,
+    opened: Reach,
+}
+
+/// Where the log begins and ends, as written (not as synced).
+#[derive(Debug)]
+struct Bounds {
+    purged: Option<LogId>,
+    last: Option<LogId>,
+    /// The first index that may still have a row.
+    first_row: u64,
+    /// The committed id that was last put beside an append.
+    committed_row: Option<LogId>,
+}
+
+impl RocksLog {
+    pub(super) fn start(
+        database: Arc<Database>,
+        progress: Arc<Progress>,
+        found: Found,
+    ) -> io::Result<Self> {
+        let syncer = Syncer::start(Arc::clone(&database), Arc::clone(&progress))?;
+        let opened = super::reach(&found);
+        let Found { purged, last, first_row, committed: committed_row, .. } = found;
+        let bounds = Mutex::new(Bounds { purged, last, first_row, committed_row });
+        Ok(Self { shared: Arc::new(Shared { syncer, database, progress, bounds, opened }) })
+    }
+
+    /// The last durable entry, followed as it moves. It may fall: an uncommitted tail may be
+    /// truncated.
+    #[must_use]
+    pub fn durable_last(&self) -> watch::Receiver<Option<LogId>> {
+        self.shared.progress.durable()
+    }
+
+    /// The last entry that is committed and durable here: what `hello` and the guard claim, since
+    /// it can never be lost again.
+    #[must_use]
+    pub fn reached(&self) -> Option<LogId> {
+        self.shared.progress.reached()
+    }
+
+    /// The durable vote.
+    #[must_use]
+    pub fn vote(&self) -> Option<Vote> {
+        self.shared.progress.vote()
+    }
+
+    /// How long the last sync took.
+    #[must_use]
+    pub fn last_fsync(&self) -> Duration {
+        self.shared.progress.last_fsync()
+    }
+
+    /// What the database held when it was opened, for the guard.
+    pub(crate) fn opened(&self) -> &Reach {
+        &self.shared.opened
+    }
+
+    /// The id of the entry at an index, unless it was purged or never there.
+    pub(crate) fn id_at(&self, index: u64) -> Result<Option<LogId>, StoreError> {
+        let entries = self.read(index, Some(index), usize::MAX)?;
+        Ok(entries.first().map(|entry| entry.log_id))
+    }
+
+    fn bounds(&self) -> std::sync::MutexGuard<'_, Bounds> {
+        self.shared.bounds.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Entries from `start` to `end` inclusive (or to the last), until `limit` bytes are exceeded.
+    /// Reads begin behind the purged entry, whose rows and tombstones are never walked.
+    fn read(&self, start: u64, end: Option<u64>, limit: usize) -> Result<Vec<Entry>, StoreError> {
+        let database = &self.shared.database;
+        let damaged = |reason| StoreError::damaged(&database.path, reason);
+        let first = self.bounds().purged.map_or(0, |purged| purged.index.saturating_add(1));
+        let start = rows::log_key(start.max(first));
+        let family = database.family(Family::Log)?;
+        let mut entries: Vec<Entry> = Vec::new();
+        let mut bytes: usize = 0;
+        for item in database.db.iterator_cf(family, IteratorMode::From(&start, Direction::Forward)) {
+            let (key, value) = item.map_err(|error| StoreError::opening(&database.path, &error))?;
+            let name = rows::name(&key);
+            if end.is_some_and(|end| *key > rows::log_key(end)[..]) || bytes > limit {
+                break;
+            }
+            let entry =
+                rows::log_row(&key, &value).map_err(|error| damaged(format!("{name}: {error}")))?;
+            let before = entries.last().map(|entry| entry.log_id.index.saturating_add(1));
+            if before.is_some_and(|next| next != entry.log_id.index) {
+                return Err(damaged(format!("{name} is not entry {before:?}: entries are missing")));
+            }
+            bytes = bytes.saturating_add(value.len());
+            entries.push(entry);
+        }
+        Ok(entries)
+    }
+}
+
+impl RaftLogReader<Types> for RocksLog {
+    async fn try_get_log_entries<R: RangeBounds<u64> + Clone + Debug + OptionalSend>(
+        &mut self,
+        range: R,
+    ) -> io::Result<Vec<Entry>> {
+        match inclusive(&range) {
+            Some((start, end)) => Ok(self.read(start, end, usize::MAX)?),
+            None => Ok(Vec::new()),
+        }
+    }
+
+    async fn limited_get_log_entries(&mut self, start: u64, end: u64) -> io::Result<Vec<Entry>> {
+        match inclusive(&(start..end)) {
+            Some((start, end)) => Ok(self.read(start, end, READ_LIMIT)?),
+            None => Ok(Vec::new()),
+        }
+    }
+
+    async fn read_vote(&mut self) -> io::Result<Option<Vote>> {
+        Ok(check::row(&self.shared.database, Family::Meta, VOTE)?)
+    }
+}
+
+impl RaftLogStorage<Types> for RocksLog {
+    type LogReader = Self;
+
+    async fn get_log_state(&mut self) -> io::Result<LogState<Types>> {
+        let bounds = self.bounds();
+        Ok(LogState { last_purged_log_id: bounds.purged, last_log_id: bounds.last })
+    }
+
+    async fn get_log_reader(&mut self) -> Self {
+        self.clone()
+    }
+
+    async fn save_vote(&mut self, vote: &Vote) -> io::Result<()> {
+        let mut batch = WriteBatch::default();
+        let frame = codec::encode_wire(vote).map_err(io::Error::other)?;
+        batch.put_cf(self.shared.database.family(Family::Meta)?, VOTE, frame);
+        self.shared.database.write(batch);
+        self.shared.syncer.synced(Effect::Vote(*vote)).await
+    }
+
+    /// Kept in memory, and written beside the next append: after a restart it only shortens the
+    /// time until the node knows again what is committed.
+    async fn save_committed(&mut self, committed: Option<LogId>) -> io::Result<()> {
+        self.shared.progress.set_committed(committed);
+        Ok(())
+    }
+
+    async fn read_committed(&mut self) -> io::Result<Option<LogId>> {
+        Ok(self.shared.progress.committed())
+    }
+
+    async fn append<I>(&mut self, entries: I, callback: IOFlushed<Types>) -> io::Result<()>
+    where
+        I: IntoIterator<Item = Entry> + OptionalSend,
+        I::IntoIter: OptionalSend,
+    {
+        let database = &self.shared.database;
+        let mut batch = WriteBatch::default();
+        let mut last = None;
+        for entry in entries {
+            let frame = codec::encode_wire(&entry).map_err(io::Error::other)?;
+            let key = rows::log_key(entry.log_id.index);
+            batch.put_cf(database.family(Family::Log)?, key, frame);
+            last = Some(entry.log_id);
+        }
+        let committed = self.shared.progress.committed();
+        let end = {
+            let mut bounds = self.bounds();
+            if let Some(id) = committed.filter(|_| committed != bounds.committed_row) {
+                let frame = codec::encode_wire(&id).map_err(io::Error::other)?;
+                batch.put_cf(database.family(Family::Meta)?, COMMITTED, frame);
+                bounds.committed_row = committed;
+            }
+            database.write(batch);
+            bounds.last = bounds.last.max(last);
+            bounds.last
+        };
+        self.shared.syncer.sync(Effect::End(end), Waiter::Append(callback))
+    }
+
+    async fn truncate_after(&mut self, last: Option<LogId>) -> io::Result<()> {
+        let database = &self.shared.database;
+        // What is committed was acknowledged: to drop it would be to forget a mark.
+        if let Some(committed) = self.shared.progress.committed()
+            && !holds(last, committed)
+        {
+            let text = format!("refusing to truncate to {last:?}: {committed} is committed");
+            return Err(io::Error::other(text));
+        }
+        {
+            let mut bounds = self.bounds();
+            let from = last.map_or(0, |last| last.index.saturating_add(1));
+            let end = bounds.last.map_or(0, |last| last.index.saturating_add(1));
+            if from < end {
+                let mut batch = WriteBatch::default();
+                let family = database.family(Family::Log)?;
+                batch.delete_range_cf(family, rows::log_key(from), rows::log_key(end));
+                database.write(batch);
+            }
+            bounds.last = last;
+        }
+        self.shared.syncer.synced(Effect::End(last)).await
+    }
+
+    async fn purge(&mut self, upto: LogId) -> io::Result<()> {
+        let database = &self.shared.database;
+        let mut batch = WriteBatch::default();
+        let frame = codec::encode_wire(&upto).map_err(io::Error::other)?;
+        batch.put_cf(database.family(Family::Meta)?, PURGED, frame);
+        {
+            let mut bounds = self.bounds();
+            let end = upto.index.saturating_add(1);
+            let whole = bounds.last <= Some(upto);
+            if whole || end.saturating_sub(bounds.first_row) >= PURGE_BATCH {
+                let family = database.family(Family::Log)?;
+                let (from, to) = (rows::log_key(bounds.first_row), rows::log_key(end));
+                batch.delete_range_cf(family, from, to);
+                bounds.first_row = end;
+            }
+            database.write(batch);
+            bounds.purged = Some(upto);
+            bounds.last = bounds.last.max(Some(upto));
+        }
+        self.shared.syncer.synced(Effect::Purged(upto)).await
+    }
+}
+
+/// A range as first and last index, `None` if it is empty; the last is `None` if it is open.
+fn inclusive(range: &impl RangeBounds<u64>) -> Option<(u64, Option<u64>)> {
+    let start = match range.start_bound() {
+        Bound::Included(&start) => start,
+        Bound::Excluded(&before) => before.checked_add(1)?,
+        Bound::Unbounded => 0,
+    };
+    let end = match range.end_bound() {
+        Bound::Included(&end) => Some(end),
+        Bound::Excluded(&end) => Some(end.checked_sub(1)?),
+        Bound::Unbounded => None,
+    };
+    end.is_none_or(|end| start <= end).then_some((start, end))
+}

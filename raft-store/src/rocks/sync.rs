@@ -1,0 +1,171 @@
+//! The thread that syncs, and what is durable because of it.
+
+use std::{
+    io,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+        mpsc,
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use openraft::storage::IOFlushed;
+use tokio::sync::{oneshot, watch};
+
+use super::Database;
+use crate::types::{LogId, Types, Vote};
+
+/// What is durable, as the sync thread learns it.
+#[derive(Debug)]
+pub(super) struct Progress {
+    durable: watch::Sender<Option<LogId>>,
+    vote: Mutex<Option<Vote>>,
+    committed: Mutex<Option<LogId>>,
+    last_fsync_ns: AtomicU64,
+}
+
+/// What a sync makes true.
+#[derive(Debug)]
+pub(super) enum Effect {
+    /// The log ends here, be it further on or further back.
+    End(Option<LogId>),
+    /// The log up to here is covered by the state.
+    Purged(LogId),
+    /// The vote.
+    Vote(Vote),
+}
+
+/// Who waits for a sync.
+pub(super) enum Waiter {
+    /// openraft, for an append.
+    Append(IOFlushed<Types>),
+    /// One of our own calls.
+    Call(oneshot::Sender<()>),
+}
+
+struct Job {
+    effect: Effect,
+    waiter: Waiter,
+}
+
+/// The queue to the sync thread, and the thread.
+#[derive(Debug)]
+pub(super) struct Syncer {
+    queue: Option<mpsc::Sender<Job>>,
+    thread: Option<thread::JoinHandle<()>>,
+}
+
+impl Progress {
+    pub(super) fn new(
+        vote: Option<Vote>,
+        last: Option<LogId>,
+        committed: Option<LogId>,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            durable: watch::Sender::new(last),
+            vote: Mutex::new(vote),
+            committed: Mutex::new(committed),
+            last_fsync_ns: AtomicU64::new(0),
+        })
+    }
+
+    pub(super) fn durable(&self) -> watch::Receiver<Option<LogId>> {
+        self.durable.subscribe()
+    }
+
+    pub(super) fn vote(&self) -> Option<Vote> {
+        *self.vote.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn committed(&self) -> Option<LogId> {
+        *self.committed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn set_committed(&self, committed: Option<LogId>) {
+        *self.committed.lock().unwrap_or_else(PoisonError::into_inner) = committed;
+    }
+
+    /// Committed and durable here. (A leader may know an entry committed by its followers' disks
+    /// before its own sync is through.)
+    pub(super) fn reached(&self) -> Option<LogId> {
+        self.committed().min(*self.durable.borrow())
+    }
+
+    pub(super) fn last_fsync(&self) -> Duration {
+        Duration::from_nanos(self.last_fsync_ns.load(Ordering::Relaxed))
+    }
+
+    fn took(&self, elapsed: Duration) {
+        let nanos = u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX);
+        self.last_fsync_ns.store(nanos, Ordering::Relaxed);
+    }
+
+    fn apply(&self, effect: Effect) {
+        match effect {
+            Effect::End(last) => {
+                self.durable.send_replace(last);
+            }
+            Effect::Purged(id) => {
+                self.durable.send_modify(|durable| *durable = (*durable).max(Some(id)));
+            }
+            Effect::Vote(vote) => {
+                *self.vote.lock().unwrap_or_else(PoisonError::into_inner) = Some(vote);
+            }
+        }
+    }
+}
+
+impl Syncer {
+    pub(super) fn start(database: Arc<Database>, progress: Arc<Progress>) -> io::Result<Self> {
+        let (queue, jobs) = mpsc::channel();
+        let run = move || serve(&database, &progress, &jobs);
+        let thread = thread::Builder::new().name("wal-sync".to_owned()).spawn(run)?;
+        Ok(Self { queue: Some(queue), thread: Some(thread) })
+    }
+
+    /// Queues a sync of what was already written.
+    pub(super) fn sync(&self, effect: Effect, waiter: Waiter) -> io::Result<()> {
+        let gone = || io::Error::other("the sync thread has ended");
+        let queue = self.queue.as_ref().ok_or_else(gone)?;
+        queue.send(Job { effect, waiter }).map_err(|_gone| gone())
+    }
+
+    /// Queues a sync and waits for it.
+    pub(super) async fn synced(&self, effect: Effect) -> io::Result<()> {
+        let (done, wait) = oneshot::channel();
+        self.sync(effect, Waiter::Call(done))?;
+        wait.await.map_err(|_gone| io::Error::other("the sync thread has ended"))
+    }
+}
+
+/// Everything that was queued when a sync starts was written before, so one sync serves it all.
+///
+/// **Invariant:** completions leave in the order in which they were queued: openraft takes a later
+/// one to mean all earlier ones.
+fn serve(database: &Database, progress: &Progress, jobs: &mpsc::Receiver<Job>) {
+    while let Ok(first) = jobs.recv() {
+        let group: Vec<Job> = std::iter::once(first).chain(jobs.try_iter()).collect();
+        let started = Instant::now();
+        database.sync();
+        progress.took(started.elapsed());
+        for Job { effect, waiter } in group {
+            progress.apply(effect);
+            match waiter {
+                Waiter::Append(flushed) => flushed.io_completed(Ok(())),
+                Waiter::Call(done) => done.send(()).unwrap_or_default(),
+            }
+        }
+    }
+}
+
+impl Drop for Syncer {
+    /// Joins the thread, so that the database is closed when the last handle is gone.
+    fn drop(&mut self) {
+        drop(self.queue.take());
+        if let Some(thread) = self.thread.take() {
+            thread.join().ok();
+        }
+    }
+}
