@@ -80,8 +80,16 @@ pub enum ParseError {
         /// What was being read.
         what: &'static str,
     },
+    /// Not the hexadecimal digits of so many bytes.
+    #[error("{what} is not {digits} hexadecimal digits")]
+    NotHex {
+        /// What was being read.
+        what: &'static str,
+        /// How many digits it has.
+        digits: usize,
+    },
     /// A word that is not in the vocabulary.
-    #[error("not a {what}: use one of {known}")]
+    #[error("unknown {what}: use one of {known}")]
     UnknownWord {
         /// What was being read.
         what: &'static str,
@@ -89,7 +97,7 @@ pub enum ParseError {
         known: &'static str,
     },
     /// A code that is not in the vocabulary.
-    #[error("{code} is not the code of a {what}")]
+    #[error("{code} is the code of no {what}")]
     UnknownCode {
         /// What was being read.
         what: &'static str,

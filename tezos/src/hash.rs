@@ -44,11 +44,9 @@ impl FromStr for Digest {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let mut bytes = [0; 32];
-        hex::decode_to_slice(text, &mut bytes).map_err(|_not_64_digits| {
-            ParseError::UnknownWord {
-                what: Self::WHAT,
-                known: "64 hexadecimal digits",
-            }
+        hex::decode_to_slice(text, &mut bytes).map_err(|_not_64_digits| ParseError::NotHex {
+            what: Self::WHAT,
+            digits: 64,
         })?;
         Ok(Self(bytes))
     }

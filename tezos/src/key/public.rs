@@ -25,7 +25,6 @@ enum Raw {
 
 /// The proof that a signature was verified. Only verifying makes one.
 #[derive(Debug, Eq, PartialEq)]
-#[must_use = "a verification whose outcome nobody holds proves nothing"]
 pub struct Verified(());
 
 /// Why a signature does not count.

@@ -10,7 +10,7 @@ pub enum DecodeError {
     #[error("can't sign empty data")]
     Empty,
     /// The message ends before a field does.
-    #[error("the message ends in its {field}, at byte {at}: {missing} more are needed")]
+    #[error("the message ends in its {field} at byte {at}, short by {missing}")]
     Truncated {
         /// The field that is not whole.
         field: &'static str,
@@ -20,7 +20,7 @@ pub enum DecodeError {
         missing: usize,
     },
     /// The message goes on after its last field.
-    #[error("{count} bytes follow the end of the message at byte {at}")]
+    #[error("the message should end at byte {at} and is longer by {count}")]
     Trailing {
         /// Where the message should end.
         at: usize,
@@ -54,7 +54,7 @@ pub enum DecodeError {
         is: &'static str,
     },
     /// A vote whose tag this version does not know, or that does not belong to its magic byte.
-    #[error("tag {tag} is not a {wanted} in any protocol this version knows ({PROTOCOLS})")]
+    #[error("tag {tag} is no {wanted} in any protocol this version knows ({PROTOCOLS})")]
     VoteTag {
         /// The tag.
         tag: u8,
