@@ -3,6 +3,7 @@
 pub mod admin;
 pub mod answer;
 pub mod api;
+pub mod apply;
 pub mod cli;
 pub mod cluster;
 pub mod config;

@@ -1,1 +1,5 @@
-//! To be written by its owner.
+//! The command line.
+
+mod exit;
+
+pub use exit::{Exit, Failure};

@@ -34,7 +34,8 @@ use fault::Checker;
 pub struct Config {
     /// The data folder that `quorate init` made.
     pub data_dir: PathBuf,
-    /// A folder on a second volume for the guard file.
+    /// A file on a second volume for a copy of the guard, so that a database that went back with
+    /// its volume is noticed.
     pub guard_path: Option<PathBuf>,
     /// The address of the peer listener. Default `0.0.0.0:7101`.
     pub peers_listen: SocketAddr,
@@ -159,7 +160,7 @@ fn guard_path(
                 "{} is inside data_dir and would go back with it",
                 path.display()
             ),
-            "name a folder on another volume, or remove the line",
+            "name a file on another volume, or remove the line",
         );
     }
     Some(path)

@@ -85,7 +85,6 @@ pub(super) struct Times {
     pub(super) hold_ms: Number,
     pub(super) deadline_ms: Number,
     pub(super) hello_every_ms: Number,
-    pub(super) guard_every_ms: Number,
     pub(super) no_leader_grace_ms: Number,
     pub(super) transfer_pause_ms: Number,
     pub(super) drain_wait_ms: Number,

@@ -30,8 +30,6 @@ pub struct Times {
     pub deadline: Duration,
     /// How often each pair of nodes exchanges `hello`; default 500 ms.
     pub hello_every: Duration,
-    /// How often the guard file is written, off the sign path; default 250 ms.
-    pub guard_every: Duration,
     /// How long a node without a leader stays ready, so that one election does not flip it;
     /// default 3 s.
     pub no_leader_grace: Duration,
@@ -54,7 +52,6 @@ impl Default for Times {
             hold: Duration::from_millis(1_200),
             deadline: Duration::from_millis(2_000),
             hello_every: Duration::from_millis(500),
-            guard_every: Duration::from_millis(250),
             no_leader_grace: Duration::from_millis(3_000),
             transfer_pause: Duration::from_millis(10_000),
             drain_wait: Duration::from_millis(1_000),
@@ -91,11 +88,6 @@ pub(super) fn check(raw: &raw::Times, checker: &mut Checker<'_>) -> Times {
             "hello_every_ms",
             &raw.hello_every_ms,
             &mut times.hello_every,
-        ),
-        (
-            "guard_every_ms",
-            &raw.guard_every_ms,
-            &mut times.guard_every,
         ),
         (
             "no_leader_grace_ms",

@@ -1,0 +1,66 @@
+//! `quorate key`: secrets in this node's key folder, and what the cluster agrees they may sign.
+
+mod change;
+mod enrol;
+mod list;
+mod secret;
+
+use std::path::Path;
+
+use clap::Subcommand;
+use tezos::PublicKeyHash;
+
+use super::{Failure, screen, with_node};
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Make a new secret key in this node's key folder, under the password of the configuration.
+    Generate(secret::Generate),
+    /// Take a secret key from octez-signer (`encrypted:` or `unencrypted:`) from standard input or
+    /// a file; never from an argument.
+    Import(secret::Import),
+    /// Have the running node open its key folders again.
+    Reload,
+    /// Introduce a key to the cluster and say what it may sign.
+    Enrol(enrol::Args),
+    /// Change what a key may sign.
+    Edit(change::Edit),
+    /// Stop signing with a key, on all nodes; tells when that is committed and when it is drained.
+    Disable(change::Named),
+    /// Sign with a disabled key again.
+    Enable(change::Named),
+    /// Burn every slot up to a level, so that the next level is the first one to be signed.
+    Raise(change::Raise),
+    /// Every key, with its policy and its marks.
+    List(list::Args),
+    /// A proof of possession of a BLS key.
+    ProvePossession {
+        /// The key, tz4...
+        key: PublicKeyHash,
+    },
+}
+
+impl Command {
+    pub(super) fn run(self, file: &Path) -> Result<(), Failure> {
+        match self {
+            Self::Generate(args) => args.run(file),
+            Self::Import(args) => args.run(file),
+            Self::Reload => {
+                let loaded = with_node(file, |node| async move { Ok(node.reload().await?) })?;
+                screen::line(&format!("{} keys are loaded", loaded.keys.len()));
+                Ok(())
+            }
+            Self::Enrol(args) => args.run(file),
+            Self::Edit(args) => args.run(file),
+            Self::Disable(args) => args.disable(file),
+            Self::Enable(args) => args.enable(file),
+            Self::Raise(args) => args.run(file),
+            Self::List(args) => args.run(file),
+            Self::ProvePossession { key } => {
+                let proof = with_node(file, |node| async move { Ok(node.prove(key).await?) })?;
+                screen::line(&proof.proof);
+                Ok(())
+            }
+        }
+    }
+}
