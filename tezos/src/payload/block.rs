@@ -1,6 +1,6 @@
 //! Block headers.
 
-use super::reader::Reader;
+use super::reader::{Reader, write_optional};
 use super::{DecodeError, magic};
 use crate::{ChainId, Level, Round, Slot};
 
@@ -61,11 +61,8 @@ impl Block {
             });
         }
         let proof_of_work = reader.array("proof of work nonce")?;
-        let seed_nonce_hash = if reader.presence("seed nonce hash")? {
-            Some(reader.array("seed nonce hash")?)
-        } else {
-            None
-        };
+        let seed_nonce_hash =
+            reader.optional("seed nonce hash", |reader| reader.array("seed nonce hash"))?;
         let votes = reader.u8("per-block votes")?;
         Ok(Self {
             chain,
@@ -99,13 +96,9 @@ impl Block {
         out.extend(self.payload_hash);
         out.extend(self.payload_round.get().to_be_bytes());
         out.extend(self.proof_of_work);
-        match self.seed_nonce_hash {
-            Some(hash) => {
-                out.push(0xff);
-                out.extend(hash);
-            }
-            None => out.push(0x00),
-        }
+        write_optional(&mut out, self.seed_nonce_hash.as_ref(), |out, hash| {
+            out.extend(hash)
+        });
         out.push(self.votes);
         out
     }

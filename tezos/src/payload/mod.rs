@@ -9,14 +9,17 @@ mod block;
 mod content;
 mod fault;
 mod manager;
+mod name;
 mod natural;
 mod operation;
 mod reader;
+mod transaction;
 mod vote;
 
 pub use block::Block;
-pub use content::{BallotVote, Content, OperationName};
+pub use content::Content;
 pub use fault::DecodeError;
+pub use name::{BallotVote, OperationName};
 use operation::Contents;
 pub use operation::Operation;
 pub use vote::Vote;

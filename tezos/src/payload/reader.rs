@@ -75,12 +75,16 @@ impl<'a> Reader<'a> {
         T::try_from(self.u32(field)?).map_err(|_above_i32_max| DecodeError::Negative { field, at })
     }
 
-    /// Whether an optional field is there: 0x00 for no, 0xff for yes.
-    pub(super) fn presence(&mut self, field: &'static str) -> Result<bool, DecodeError> {
+    /// An optional field: 0x00 if it is absent, 0xff and then the field if it is there.
+    pub(super) fn optional<T>(
+        &mut self,
+        field: &'static str,
+        read: impl FnOnce(&mut Self) -> Result<T, DecodeError>,
+    ) -> Result<Option<T>, DecodeError> {
         let at = self.at;
         match self.u8(field)? {
-            0x00 => Ok(false),
-            0xff => Ok(true),
+            0x00 => Ok(None),
+            0xff => read(self).map(Some),
             found => Err(DecodeError::Presence { field, at, found }),
         }
     }
@@ -145,9 +149,25 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Writes the 32-bit length of `bytes`, then `bytes`.
+/// Writes 0x00 for an absent field, 0xff and the field for one that is there.
+pub(super) fn write_optional<T>(
+    out: &mut Vec<u8>,
+    field: Option<&T>,
+    write: impl FnOnce(&mut Vec<u8>, &T),
+) {
+    match field {
+        None => out.push(0x00),
+        Some(field) => {
+            out.push(0xff);
+            write(out, field);
+        }
+    }
+}
+
+/// Writes the 32-bit length of `bytes`, then `bytes`: they were read after such a length, so the
+/// upper half of a 64-bit length is zero.
 pub(super) fn write_sized(out: &mut Vec<u8>, bytes: &[u8]) {
-    // What was read had a 32-bit length, so what is written has one too.
-    out.extend(u32::try_from(bytes.len()).unwrap_or(u32::MAX).to_be_bytes());
+    let [.., a, b, c, d] = bytes.len().to_be_bytes();
+    out.extend([a, b, c, d]);
     out.extend(bytes);
 }

@@ -8,7 +8,8 @@ use tezos::{
     Signature,
 };
 
-use crate::written::{Says, Written, any_curve, any_message, block, operations, vote};
+use crate::written::operations::operations;
+use crate::written::{Says, Written, any_curve, any_message, block, vote};
 
 fn decode(written: &Written) -> Payload {
     Payload::decode(written.curve, written.bytes.clone())
