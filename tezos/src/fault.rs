@@ -81,7 +81,7 @@ pub enum ParseError {
         what: &'static str,
     },
     /// Not the hexadecimal digits of so many bytes.
-    #[error("{what} is not {digits} hexadecimal digits")]
+    #[error("{what} is not {digits} lower-case hexadecimal digits")]
     NotHex {
         /// What was being read.
         what: &'static str,

@@ -43,11 +43,16 @@ impl FromStr for Digest {
     type Err = ParseError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let mut bytes = [0; 32];
-        hex::decode_to_slice(text, &mut bytes).map_err(|_not_64_digits| ParseError::NotHex {
+        let refused = ParseError::NotHex {
             what: Self::WHAT,
             digits: 64,
-        })?;
+        };
+        // Lower case only, as it is written: one digest has one spelling.
+        if text.bytes().any(|byte| byte.is_ascii_uppercase()) {
+            return Err(refused);
+        }
+        let mut bytes = [0; 32];
+        hex::decode_to_slice(text, &mut bytes).map_err(|_not_64_digits| refused)?;
         Ok(Self(bytes))
     }
 }

@@ -123,6 +123,8 @@ fn what_the_constructors_refuse_is_refused_when_it_is_read_r35() {
     from_binary::<Signature>(&[0]).unwrap_err();
     from_binary::<EncryptedSecretKey>(&[0]).unwrap_err();
     json::<Digest>("\"00\"").unwrap_err();
+    json::<Digest>(&format!("\"{}\"", "AA".repeat(32))).unwrap_err();
+    json::<Digest>(&format!("\"{}\"", "aa".repeat(32))).unwrap();
 }
 
 #[test]
