@@ -19,8 +19,15 @@ else
 	export RUSTC_BOOTSTRAP=1
 fi
 cd "$root/tezos"
-# shellcheck disable=SC2086 # an empty toolchain must be no argument at all
-for target in $(cargo $toolchain fuzz list); do
+# What was found once is kept in fuzz/corpus; fuzz/seeds starts a fresh clone off.
+while read -r target seeds; do
 	echo "fuzzing $target for $seconds s"
-	cargo $toolchain fuzz run --sanitizer "$sanitizer" "$target" -- -max_total_time="$seconds"
-done
+	mkdir -p "fuzz/corpus/$target"
+	# shellcheck disable=SC2086 # an empty toolchain must be no argument at all
+	cargo $toolchain fuzz run --sanitizer "$sanitizer" "$target" \
+		"fuzz/corpus/$target" "fuzz/seeds/$seeds" -- -max_total_time="$seconds"
+done <<TARGETS
+payload payload
+cuts payload
+words words
+TARGETS
