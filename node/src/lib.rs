@@ -1,6 +1,7 @@
 //! A Quorate node: the sign path from the socket to the reply, and everything it stands on.
 
 pub mod admin;
+pub mod admission;
 pub mod answer;
 pub mod api;
 pub mod apply;

@@ -1,1 +1,14 @@
-//! To be written by its owner.
+//! The octez-signer protocol over HTTP/1: the face of this node to bakers.
+
+mod body;
+mod fault;
+mod message;
+mod negotiation;
+mod query;
+mod route;
+pub mod server;
+mod service;
+pub mod tls;
+
+pub use server::serve;
+pub use service::SignerService;

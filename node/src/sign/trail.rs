@@ -1,0 +1,86 @@
+//! What is learnt about a request on its way, for the answer's text and the audit line.
+
+use raft_store::command::Refusal;
+use raft_store::ledger::Released;
+use raft_store::policy::Denied;
+use raft_store::types::EntryId;
+use tezos::payload::Payload;
+use tezos::{Digest, PublicKeyHash};
+use tokio::time::Instant;
+
+use super::ask::Ask;
+use crate::answer::{Asked, Message, Refused, Reply};
+
+/// One request so far.
+#[derive(Debug)]
+pub(super) struct Trail {
+    pub(super) key: PublicKeyHash,
+    /// The node that forwarded it, if one did.
+    pub(super) from: Option<u64>,
+    pub(super) label: &'static str,
+    pub(super) message: Option<Message>,
+    pub(super) digest: Option<Digest>,
+    pub(super) entry: Option<EntryId>,
+    pub(super) started: Instant,
+}
+
+impl Trail {
+    pub(super) fn new(ask: &Ask, from: Option<u64>) -> Self {
+        let message = match ask {
+            Ask::Sign(_) => None,
+            Ask::Prove(_) => Some(Message::Possession),
+        };
+        Self {
+            key: ask.key(),
+            from,
+            label: ask.label(),
+            message,
+            digest: None,
+            entry: None,
+            started: Instant::now(),
+        }
+    }
+
+    pub(super) fn read(&mut self, payload: &Payload) {
+        self.digest = Some(payload.digest());
+        self.message = Some(match payload {
+            Payload::Operation(_) => Message::Operation,
+            Payload::Consensus(message) => Message::Consensus {
+                kind: message.kind(),
+                chain: message.chain(),
+                slot: message.slot(),
+            },
+        });
+    }
+
+    pub(super) fn denied(&self, why: Denied) -> Reply {
+        Refused::Denied {
+            asked: self.asked(),
+            why,
+        }
+        .into()
+    }
+
+    pub(super) fn ruled(&self, why: Refusal) -> Reply {
+        Refused::Ruled {
+            asked: self.asked(),
+            why,
+        }
+        .into()
+    }
+
+    pub(super) fn signed(&mut self, released: &Released, replayed: bool) -> Reply {
+        self.entry = Some(released.entry());
+        Reply::Signed {
+            signature: released.signature().clone(),
+            replayed,
+        }
+    }
+
+    fn asked(&self) -> Asked {
+        Asked {
+            key: self.key,
+            message: self.message.unwrap_or(Message::Operation),
+        }
+    }
+}
