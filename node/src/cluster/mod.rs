@@ -1,1 +1,207 @@
-//! To be written by its owner.
+//! This node's part in its cluster: consensus, peers, and who leads.
+
+pub mod ability;
+mod drain;
+pub mod form;
+mod format;
+mod greeter;
+mod leadership;
+mod member;
+mod raft_config;
+mod route;
+mod start;
+pub mod stop;
+pub mod view;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+use std::{fmt, future};
+
+use raft_store::folder::{Folder, FolderError};
+use raft_store::ledger::Ledger;
+use raft_store::rocks::RocksState;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, timeout_at};
+
+pub use self::ability::Ability;
+pub use self::drain::{Drained, Waiting};
+pub use self::form::{FormError, MemberLine};
+pub use self::leadership::TransferError;
+use self::member::Consensus;
+pub use self::start::FormedCluster;
+pub use self::stop::Stop;
+pub use self::view::{PeerView, View};
+use crate::config::Times;
+use crate::peers::endpoint::Endpoint;
+use crate::peers::forward::Handlers;
+pub use crate::peers::forward::{ForwardError, Hop};
+use crate::peers::link::Clients;
+use crate::peers::pins::PinSet;
+use crate::peers::standing::Standing;
+
+/// What a node brings to its cluster.
+#[derive(Debug)]
+pub struct Setup {
+    /// Its data folder, open.
+    pub folder: Folder,
+    /// Its peer port, bound.
+    pub listener: TcpListener,
+    /// The times of the config.
+    pub times: Times,
+}
+
+/// This node's part in its cluster. Cheap to clone; all clones are one node.
+#[derive(Clone)]
+pub struct Cluster(Arc<Inner>);
+
+struct Inner {
+    folder: Arc<Folder>,
+    times: Times,
+    pins: PinSet,
+    standing: Standing,
+    clients: Clients,
+    handlers: Handlers,
+    endpoint: Arc<Endpoint<RocksState>>,
+    consensus: OnceLock<Consensus>,
+    forming: tokio::sync::Mutex<()>,
+    view: watch::Sender<View>,
+    ability: watch::Sender<Ability>,
+    stop: watch::Sender<Option<Stop>>,
+    sequence: Mutex<u64>,
+    tasks: Mutex<JoinSet<()>>,
+}
+
+/// Why a node does not start, or does not form.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The data folder.
+    #[error(transparent)]
+    Folder(#[from] FolderError),
+    /// The members that were named.
+    #[error(transparent)]
+    Form(#[from] FormError),
+    /// The disk, or what is on it.
+    #[error("{0}")]
+    Stop(#[from] Stop),
+    /// The times of the config, as openraft sees them.
+    #[error("the times in the config do not fit together: {0}")]
+    Times(String),
+}
+
+impl StartError {
+    /// The exit code of a process that ends for this.
+    #[must_use]
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Folder(error) => error.exit_code(),
+            Self::Form(_) | Self::Times(_) => 64,
+            Self::Stop(stop) => stop.exit_code,
+        }
+    }
+}
+
+impl Cluster {
+    /// What this node sees, as it changes.
+    #[must_use]
+    pub fn view(&self) -> watch::Receiver<View> {
+        self.0.view.subscribe()
+    }
+
+    /// The ledger; none before this node belongs to a cluster.
+    #[must_use]
+    pub fn ledger(&self) -> Option<&Ledger<RocksState>> {
+        self.0.consensus.get().map(|consensus| &consensus.ledger)
+    }
+
+    /// The data folder.
+    #[must_use]
+    pub fn folder(&self) -> &Folder {
+        &self.0.folder
+    }
+
+    /// Waits for a leader to be known, until `deadline`.
+    pub async fn wait_for_leader(&self, deadline: Instant) -> Option<u64> {
+        let mut view = self.view();
+        let found = timeout_at(deadline, view.wait_for(|view| view.leader.is_some())).await;
+        found.ok()?.ok()?.leader
+    }
+
+    /// Tells peers, and the choice of a leader, what this node can do now.
+    pub fn set_ability(&self, ability: Ability) {
+        self.0.ability.send_if_modified(|now| {
+            let changed = *now != ability;
+            *now = ability;
+            changed
+        });
+    }
+
+    /// Resolves when this node must end, with the reason and the exit code. What it would say from
+    /// here on is not to be trusted; it signs nothing any more.
+    pub async fn must_stop(&self) -> Stop {
+        let mut stop = self.0.stop.subscribe();
+        let stopped = stop.wait_for(Option::is_some).await;
+        match stopped.ok().and_then(|stop| stop.clone()) {
+            Some(stop) => stop,
+            None => future::pending().await, // the cluster was ended on purpose
+        }
+    }
+
+    /// Ends this node's part: no more messages, no more elections. The folder is free for another
+    /// process once all clones are gone.
+    pub async fn end(&self) {
+        let mut tasks = {
+            let mut tasks = self.0.tasks.lock().unwrap_or_else(PoisonError::into_inner);
+            std::mem::take(&mut *tasks)
+        };
+        tasks.shutdown().await;
+        if let Some(consensus) = self.0.consensus.get()
+            && let Err(error) = consensus.raft.shutdown().await
+        {
+            tracing::warn!(%error, "consensus did not end in order");
+        }
+    }
+
+    /// The peers that are heard and believed, and what they can do.
+    fn able_peers(&self) -> BTreeMap<u64, Ability> {
+        let fresh = self.presence();
+        let view = self.0.view.borrow();
+        let peers = view.peers.iter().filter(|(id, _)| view.voters.contains(id));
+        let heard = peers.filter(|(_, peer)| peer.age().is_some_and(|age| age < fresh));
+        let believed = heard.filter_map(|(id, peer)| Some((*id, peer.hello.as_ref()?)));
+        believed
+            .map(|(id, hello)| (id, Ability::of(hello)))
+            .collect()
+    }
+
+    /// How long a peer counts as alive after it was heard.
+    fn presence(&self) -> Duration {
+        presence(&self.0.times)
+    }
+}
+
+fn presence(times: &Times) -> Duration {
+    times.hello_every.saturating_mul(2)
+}
+
+impl fmt::Debug for Cluster {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "Cluster({})", self.0.folder.identity().fingerprint())
+    }
+}
+
+impl Inner {
+    /// The first reason to stop is the one that is told.
+    fn stop(&self, stop: Stop) {
+        self.stop.send_if_modified(|now| {
+            let first = now.is_none();
+            if first {
+                tracing::error!(exit_code = stop.exit_code, "this node stops: {stop}");
+                *now = Some(stop);
+            }
+            first
+        });
+    }
+}

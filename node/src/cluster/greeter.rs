@@ -1,0 +1,122 @@
+//! Says hello to every peer, twice a second; to a peer that is not believed yet, as often as a
+//! heartbeat. One exchange lets both sides judge, so it does not matter who reaches whom.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use raft_store::codec::{self, MAX_FRAME};
+use raft_store::types::Member;
+use reqwest::StatusCode;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, MissedTickBehavior, interval};
+
+use super::member::Consensus;
+use super::{Inner, Stop, presence};
+use crate::peers::accept::Peer;
+use crate::peers::endpoint::Greeted;
+use crate::peers::standing::Verdict;
+use crate::peers::{FORMAT, stamp};
+
+/// Runs until it is aborted.
+pub(super) async fn run(inner: Arc<Inner>) {
+    let Some(consensus) = inner.consensus.get() else {
+        return;
+    };
+    let mut tick = interval(inner.times.heartbeat);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut said = BTreeMap::<u64, Instant>::new();
+    let mut exchanges = JoinSet::new();
+    loop {
+        tick.tick().await;
+        while exchanges.try_join_next().is_some() {}
+        for (id, member) in consensus.members() {
+            let known = inner.standing.knows(id);
+            let every = if known {
+                inner.times.hello_every
+            } else {
+                inner.times.heartbeat
+            };
+            let due = said.get(&id).is_none_or(|at| at.elapsed() >= every);
+            if id != consensus.binding.me && due {
+                said.insert(id, Instant::now());
+                let inner = Arc::clone(&inner);
+                exchanges.spawn(async move { inner.exchange(id, &member).await });
+            }
+        }
+        inner.give_way();
+    }
+}
+
+impl Inner {
+    async fn exchange(&self, id: u64, member: &Member) {
+        let Some(consensus) = self.consensus.get() else {
+            return;
+        };
+        let known = self.standing.knows(id);
+        match self.greet_one(consensus, id, member).await {
+            Ok(verdict) => {
+                self.take_to_heart(id, &verdict);
+                self.standing.judged_by(id, verdict);
+                if !known && self.standing.knows(id) {
+                    // It was away: replication need not wait for the end of its back-off.
+                    consensus.raft.trigger().reset_backoff([id]).await.ok();
+                }
+            }
+            Err(trouble) => {
+                tracing::debug!(peer = id, "no hello: {trouble}");
+                self.standing.troubled(id, trouble);
+            }
+        }
+    }
+
+    async fn greet_one(
+        &self,
+        consensus: &Consensus,
+        id: u64,
+        member: &Member,
+    ) -> Result<Verdict, String> {
+        let client = self
+            .clients
+            .client(id, member)
+            .map_err(|error| error.to_string())?;
+        let body = codec::encode(&self.greet(consensus)).map_err(|error| error.to_string())?;
+        let (path, headers) = (
+            format!("/v{FORMAT}/hello"),
+            stamp::headers(self.folder.boot()),
+        );
+        let answer = client
+            .post(&path, headers, body, self.times.hello_every, MAX_FRAME)
+            .await;
+        let answer = answer.map_err(|error| error.to_string())?;
+        if answer.status != StatusCode::OK {
+            let words = String::from_utf8_lossy(&answer.body);
+            return Err(format!("{}: {words}", answer.status));
+        }
+        let Greeted { verdict, greeting } =
+            codec::decode(&answer.body).map_err(|error| error.to_string())?;
+        let peer = Peer {
+            id,
+            key: member.fingerprint,
+        };
+        self.standing
+            .hear(peer, consensus.binding.cluster_id, &greeting);
+        Ok(verdict)
+    }
+
+    /// Another process of this folder is alive, and was there first: this one goes.
+    fn give_way(&self) {
+        let patience = presence(&self.times).saturating_mul(4);
+        for (id, peer) in self.standing.peers() {
+            match peer.judged_us {
+                Some((Verdict::Occupied(reason), since)) if since.elapsed() > patience => {
+                    let folder = self.folder.path().display();
+                    self.stop(Stop::foreign(format!(
+                        "node {id} does not let this node in: {reason}; stop one of the two, and \
+                         never start {folder} where a copy of it runs"
+                    )));
+                }
+                Some(_) | None => {}
+            }
+        }
+    }
+}

@@ -1,0 +1,301 @@
+//! Which start of each peer is believed. Nothing a peer says counts before its hello was judged.
+//!
+//! A restored or copied folder is intact in itself; only the peers can know that it is old. So every
+//! message carries the stamp of the sender's start (its boot counter and nonce), and is accepted
+//! only if exactly that start was believed: its hello was judged against what this node remembers.
+//! That holds in both directions: a request of another start is refused, an answer of another start
+//! (a vote, an acknowledgement) is not counted. One exchange of hellos admits both sides, whoever
+//! opened the connection, so three nodes that start at once wait for one round trip and no more.
+//!
+//! **Invariant:** at most one start of a peer is admitted at a time, and never one with a lower boot
+//! counter than an earlier one.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use raft_store::folder::Folder;
+use raft_store::hello::{Boot, Hello};
+use raft_store::types::Fingerprint;
+use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use super::accept::Peer;
+
+/// A hello and its place among the hellos of one start. Two exchanges may overtake each other; an
+/// older hello must not be taken for a disk that went back.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct Greeting {
+    /// Counts the hellos of one start, from 1.
+    pub sequence: u64,
+    /// What the node says of itself.
+    pub hello: Hello,
+}
+
+/// What one node thinks of another after its greeting.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub enum Verdict {
+    /// This start is believed.
+    Believed,
+    /// An earlier start of the same node was heard a moment ago, so two processes may have its
+    /// folder. The earlier one is believed as long as it speaks.
+    Occupied(String),
+    /// It belongs elsewhere: to another cluster, or to another key.
+    Stranger(String),
+    /// It forgot what it once said. Why, in words for the operator of that node.
+    Suspect(String),
+}
+
+impl Verdict {
+    /// Why the start is not believed.
+    #[must_use]
+    pub fn reason(&self) -> Option<&str> {
+        match self {
+            Self::Believed => None,
+            Self::Occupied(reason) | Self::Stranger(reason) | Self::Suspect(reason) => Some(reason),
+        }
+    }
+}
+
+/// Why a message is not accepted.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum NotAdmitted {
+    /// Its sender has not said hello since it started, or since this node did.
+    #[error("node {peer} has not been judged yet since its boot {counter}: say hello first")]
+    NoHello {
+        /// The sender.
+        peer: u64,
+        /// The start it speaks for.
+        counter: u64,
+    },
+    /// Its sender is suspect.
+    #[error("node {peer} is refused: {reason}")]
+    Suspect {
+        /// The sender.
+        peer: u64,
+        /// Why.
+        reason: String,
+    },
+}
+
+/// What this node knows of one peer, now.
+#[derive(Clone, Debug, Default)]
+pub struct PeerState {
+    /// The last hello that was believed.
+    pub hello: Option<Hello>,
+    /// When it came.
+    pub heard_at: Option<Instant>,
+    /// Why the peer, or a second process under its name, is not believed.
+    pub suspect: Option<String>,
+    /// What the peer thinks of this node, and since when.
+    pub judged_us: Option<(Verdict, Instant)>,
+    /// Why the last call to the peer failed.
+    pub trouble: Option<String>,
+    admitted: Option<Boot>,
+    sequence: u64,
+    refused: Option<Boot>,
+}
+
+/// What this node holds of all its peers. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Standing(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    folder: Arc<Folder>,
+    presence: Duration,
+    peers: Mutex<BTreeMap<u64, PeerState>>,
+    changed: watch::Sender<u64>,
+}
+
+impl Standing {
+    /// Nobody is believed yet. What is remembered of earlier starts is in the folder. A peer that
+    /// was heard within `presence` counts as alive.
+    #[must_use]
+    pub fn new(folder: Arc<Folder>, presence: Duration) -> Self {
+        let (peers, changed) = (Mutex::default(), watch::Sender::new(0));
+        Self(Arc::new(Inner {
+            folder,
+            presence,
+            peers,
+            changed,
+        }))
+    }
+
+    /// Judges a greeting that came over a connection of `peer`, and remembers it.
+    pub fn hear(&self, peer: Peer, cluster: [u8; 16], greeting: &Greeting) -> Verdict {
+        let mut peers = self.lock();
+        let state = peers.entry(peer.id).or_default();
+        let hello = &greeting.hello;
+        // Exchanges run in both directions at once, so an older hello may come after a newer one.
+        if state.admitted == Some(hello.boot) && greeting.sequence <= state.sequence {
+            return Verdict::Believed;
+        }
+        let verdict = self.verdict(state, peer, cluster, hello);
+        let known = state.refused == Some(hello.boot);
+        match verdict.reason() {
+            None => state.believe(greeting),
+            Some(reason) => state.refuse(hello.boot, reason),
+        }
+        drop(peers);
+        match verdict.reason() {
+            Some(reason) if !known => {
+                tracing::error!(
+                    peer = peer.id,
+                    boot = hello.boot.counter,
+                    "peer refused: {reason}"
+                );
+            }
+            Some(_) | None => {}
+        }
+        self.announce();
+        verdict
+    }
+
+    fn verdict(&self, state: &PeerState, peer: Peer, cluster: [u8; 16], hello: &Hello) -> Verdict {
+        if let Err(reason) = belongs(peer, cluster, hello) {
+            return Verdict::Stranger(reason);
+        }
+        if let Some(reason) = state.occupied(hello.boot, self.0.presence) {
+            return Verdict::Occupied(reason);
+        }
+        match self.0.folder.judge(peer.id, hello) {
+            Ok(()) => Verdict::Believed,
+            Err(why) => Verdict::Suspect(why.to_string()),
+        }
+    }
+
+    /// Whether a message with this stamp, of this peer, counts.
+    ///
+    /// # Errors
+    /// Why it does not, in the words that the sender is answered with.
+    pub fn admits(&self, peer: u64, boot: Boot) -> Result<(), NotAdmitted> {
+        let peers = self.lock();
+        let state = peers.get(&peer);
+        if state.is_some_and(|state| state.admitted == Some(boot)) {
+            return Ok(());
+        }
+        let suspect = state.filter(|state| state.refused == Some(boot));
+        match suspect.and_then(|state| state.suspect.clone()) {
+            Some(reason) => Err(NotAdmitted::Suspect { peer, reason }),
+            None => Err(NotAdmitted::NoHello {
+                peer,
+                counter: boot.counter,
+            }),
+        }
+    }
+
+    /// Whether some start of the peer is believed, so that it makes sense to call it.
+    #[must_use]
+    pub fn knows(&self, peer: u64) -> bool {
+        self.lock()
+            .get(&peer)
+            .is_some_and(|state| state.admitted.is_some())
+    }
+
+    /// Notes what a peer thinks of this node.
+    pub fn judged_by(&self, peer: u64, verdict: Verdict) {
+        let mut peers = self.lock();
+        let state = peers.entry(peer).or_default();
+        state.trouble = None;
+        if state
+            .judged_us
+            .as_ref()
+            .is_none_or(|(before, _)| *before != verdict)
+        {
+            state.judged_us = Some((verdict, Instant::now()));
+            drop(peers);
+            self.announce();
+        }
+    }
+
+    /// Notes why a call to a peer failed.
+    pub fn troubled(&self, peer: u64, trouble: String) {
+        self.lock().entry(peer).or_default().trouble = Some(trouble);
+    }
+
+    fn announce(&self) {
+        self.0
+            .changed
+            .send_modify(|count| *count = count.wrapping_add(1));
+    }
+
+    /// Everything that is known of the peers now.
+    #[must_use]
+    pub fn peers(&self) -> BTreeMap<u64, PeerState> {
+        self.lock().clone()
+    }
+
+    /// Changes whenever a hello was judged.
+    #[must_use]
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.0.changed.subscribe()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<u64, PeerState>> {
+        self.0.peers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl PeerState {
+    /// Two processes of one folder: the one that was there first stays, as long as it speaks and
+    /// has not said that it is leaving. The other is judged once the first has been silent.
+    fn occupied(&self, boot: Boot, presence: Duration) -> Option<String> {
+        let earlier = self.admitted.filter(|&earlier| earlier != boot)?;
+        let (hello, heard_at) = (self.hello.as_ref()?, self.heard_at?);
+        let silent = heard_at.elapsed();
+        (silent < presence && !hello.draining && boot.counter > earlier.counter).then(|| {
+            format!(
+                "boot {} of this node was heard {} ms ago, this is boot {}: a copy of its data \
+                 folder may be running",
+                earlier.counter,
+                silent.as_millis(),
+                boot.counter
+            )
+        })
+    }
+
+    fn believe(&mut self, greeting: &Greeting) {
+        let boot = greeting.hello.boot;
+        self.admitted = Some(boot);
+        self.sequence = greeting.sequence;
+        self.hello = Some(greeting.hello.clone());
+        self.heard_at = Some(Instant::now());
+        // Of two processes under one name the other stays on the screen until this one is newer.
+        if self
+            .refused
+            .is_none_or(|refused| refused.counter <= boot.counter)
+        {
+            self.refused = None;
+            self.suspect = None;
+        }
+    }
+
+    /// **Invariant:** refusing one start does not admit, and does not put out, another one.
+    fn refuse(&mut self, boot: Boot, reason: &str) {
+        if self.admitted == Some(boot) {
+            self.admitted = None;
+        }
+        self.refused = Some(boot);
+        self.suspect = Some(reason.to_owned());
+    }
+}
+
+/// What the connection and the binding say of a hello, before anything remembered does.
+fn belongs(peer: Peer, cluster: [u8; 16], hello: &Hello) -> Result<(), String> {
+    if hello.cluster != cluster {
+        let (ours, theirs) = (hex::encode(cluster), hex::encode(hello.cluster));
+        return Err(format!(
+            "it belongs to cluster {theirs}, this node to {ours}"
+        ));
+    }
+    let key: Fingerprint = peer.key;
+    if hello.incarnation != key {
+        let claimed = hello.incarnation;
+        return Err(format!(
+            "its hello names the key {claimed}, but it connected with {key}"
+        ));
+    }
+    Ok(())
+}
