@@ -65,7 +65,9 @@ pub fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>, CodecError> {
     bincode::serde::encode_into_std_write(value, &mut frame, config())
         .map_err(|error| CodecError::Body(error.to_string()))?;
     let size = frame.len();
-    let (header, body) = frame.split_at_mut_checked(HEADER).ok_or(CodecError::Short(size))?;
+    let (header, body) = frame
+        .split_at_mut_checked(HEADER)
+        .ok_or(CodecError::Short(size))?;
     if size > MAX_FRAME {
         return Err(CodecError::TooLarge(size));
     }
@@ -96,7 +98,9 @@ pub fn verify(frame: &[u8]) -> Result<&[u8], CodecError> {
     if frame.len() > MAX_FRAME {
         return Err(CodecError::TooLarge(frame.len()));
     }
-    let (header, body) = frame.split_at_checked(HEADER).ok_or(CodecError::Short(frame.len()))?;
+    let (header, body) = frame
+        .split_at_checked(HEADER)
+        .ok_or(CodecError::Short(frame.len()))?;
     match header {
         [FORMAT, sum @ ..] if *sum == checksum(body) => Ok(body),
         [FORMAT, ..] => Err(CodecError::Checksum),

@@ -15,14 +15,20 @@ pub const EXIT_IO: i32 = 74;
 /// **Invariant:** a failed fsync or write of state is never retried and never answered. The kernel
 /// drops the dirty pages and reports success the next time, so what this process believes about its
 /// disk is worthless from here on; a new process starts from what is really there.
-#[expect(clippy::exit, reason = "no acknowledgement may leave after a failed fsync")]
+#[expect(
+    clippy::exit,
+    reason = "no acknowledgement may leave after a failed fsync"
+)]
 pub fn stop(what: &str, path: &Path, error: &dyn std::error::Error) -> ! {
     let path = path.display();
     if tracing::dispatcher::has_been_set() {
         tracing::error!(%path, %error, "{what} failed; stopping with exit code {EXIT_IO}");
     } else {
-        writeln!(io::stderr(), "{what} failed at {path}: {error}; stopping with exit code {EXIT_IO}")
-            .ok();
+        writeln!(
+            io::stderr(),
+            "{what} failed at {path}: {error}; stopping with exit code {EXIT_IO}"
+        )
+        .ok();
     }
     std::process::exit(EXIT_IO)
 }
@@ -47,7 +53,10 @@ pub fn replace(path: &Path, pieces: &[&[u8]]) -> io::Result<()> {
         file.write_all(piece).map_err(|error| at(&staged, error))?;
     }
     sync(&file, &staged);
-    #[expect(clippy::disallowed_methods, reason = "this is the function it points to")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the function it points to"
+    )]
     fs::rename(&staged, path).map_err(|error| at(path, error))?;
     sync_folder(parent(path))
 }
@@ -92,7 +101,9 @@ pub fn create_folder(path: &Path) -> io::Result<()> {
 /// If the path cannot be resolved, or a folder not be read.
 pub fn sync_chain(path: &Path) -> io::Result<()> {
     let whole = path.canonicalize().map_err(|error| at(path, error))?;
-    let device = fs::metadata(&whole).map_err(|error| at(&whole, error))?.dev();
+    let device = fs::metadata(&whole)
+        .map_err(|error| at(&whole, error))?
+        .dev();
     for folder in whole.ancestors() {
         let same = fs::metadata(folder).is_ok_and(|metadata| metadata.dev() == device);
         match File::open(folder) {
@@ -152,7 +163,9 @@ pub enum Ground {
 pub fn ground(path: &Path) -> io::Result<Ground> {
     let stat = rustix::fs::statfs(path).map_err(|error| at(path, error.into()))?;
     // The type is a signed word on some machines: the low 32 bits are the magic number.
-    Ok(ground_of(u32::try_from(stat.f_type & 0xffff_ffff).unwrap_or(0)))
+    Ok(ground_of(
+        u32::try_from(stat.f_type & 0xffff_ffff).unwrap_or(0),
+    ))
 }
 
 /// Magic numbers from `linux/magic.h`, and those of CIFS and Ceph from their sources.

@@ -111,8 +111,16 @@ impl Folder {
             None => {}
         }
         let own = identity.fingerprint();
-        if binding.members.get(&binding.me).is_none_or(|member| member.fingerprint != own) {
-            return Err(FolderError::NotAMember { path: self.path.clone(), id: binding.me, own });
+        if binding
+            .members
+            .get(&binding.me)
+            .is_none_or(|member| member.fingerprint != own)
+        {
+            return Err(FolderError::NotAMember {
+                path: self.path.clone(),
+                id: binding.me,
+                own,
+            });
         }
         self.rewrite(&mut identity, |identity| identity.bound(binding))
     }
@@ -148,7 +156,11 @@ impl Folder {
         let path = self.path.join(DATABASE);
         let (log, state) = rocks::open(&path, &self.path.join(SNAPSHOT))?;
         let guard = lock(&self.guard).clone();
-        let at = guard.reached.map(|reached| log.id_at(reached.index)).transpose()?.flatten();
+        let at = guard
+            .reached
+            .map(|reached| log.id_at(reached.index))
+            .transpose()?
+            .flatten();
         guard
             .check(log.opened(), |_index| at)
             .map_err(|behind| FolderError::Behind { path, behind })?;
@@ -177,7 +189,11 @@ impl Folder {
             let vote = log.vote();
             let reached = log.reached().max(written.reached);
             if (vote, reached) != (written.vote, written.reached) {
-                written = Guard { vote, reached, ..written.clone() };
+                written = Guard {
+                    vote,
+                    reached,
+                    ..written.clone()
+                };
                 write_both(&written, &path, mirror.as_deref())?;
             }
             peers.write_if_changed(&path.join(PEERS))

@@ -91,19 +91,31 @@ impl Guard {
         database: &Reach,
         entry_at: impl FnOnce(u64) -> Option<LogId>,
     ) -> Result<(), Behind> {
-        let or_none = |id: Option<LogId>| id.map_or_else(|| "nothing".to_owned(), |id| id.to_string());
+        let or_none =
+            |id: Option<LogId>| id.map_or_else(|| "nothing".to_owned(), |id| id.to_string());
         if let Some(guard) = self.vote.filter(|&guard| !covers(database.vote, guard)) {
-            let now = database.vote.map_or_else(|| "none".to_owned(), |vote| vote.to_string());
-            return Err(Behind::Vote { guard: guard.to_string(), now });
+            let now = database
+                .vote
+                .map_or_else(|| "none".to_owned(), |vote| vote.to_string());
+            return Err(Behind::Vote {
+                guard: guard.to_string(),
+                now,
+            });
         }
-        let Some(reached) = self.reached else { return Ok(()) };
+        let Some(reached) = self.reached else {
+            return Ok(());
+        };
         if !holds(database.last, reached) {
-            return Err(Behind::Log { guard: reached.to_string(), now: or_none(database.last) });
+            return Err(Behind::Log {
+                guard: reached.to_string(),
+                now: or_none(database.last),
+            });
         }
         match entry_at(reached.index) {
-            Some(other) if other != reached => {
-                Err(Behind::Other { guard: reached.to_string(), now: other.to_string() })
-            }
+            Some(other) if other != reached => Err(Behind::Other {
+                guard: reached.to_string(),
+                now: other.to_string(),
+            }),
             Some(_) | None => Ok(()),
         }
     }
@@ -142,7 +154,10 @@ impl Keeper {
             }
         };
         let thread = thread::Builder::new().name("guard".to_owned()).spawn(run)?;
-        Ok(Self { stop: Some(stop), thread: Some(thread) })
+        Ok(Self {
+            stop: Some(stop),
+            thread: Some(thread),
+        })
     }
 }
 

@@ -174,12 +174,13 @@ impl PeerMemory {
     fn older_boot(&self, now: Boot) -> Option<Suspect> {
         let before = self.boot?;
         match now.counter.cmp(&before.counter) {
-            Ordering::Less => {
-                Some(Suspect::Counter { before: before.counter, now: now.counter })
-            }
-            Ordering::Equal if now.nonce != before.nonce => {
-                Some(Suspect::Clone { counter: now.counter })
-            }
+            Ordering::Less => Some(Suspect::Counter {
+                before: before.counter,
+                now: now.counter,
+            }),
+            Ordering::Equal if now.nonce != before.nonce => Some(Suspect::Clone {
+                counter: now.counter,
+            }),
             Ordering::Equal | Ordering::Greater => None,
         }
     }

@@ -17,7 +17,9 @@ use crate::{
 };
 
 /// DER of an Ed25519 `SubjectPublicKeyInfo` (RFC 8410) up to the 32 bytes of the key.
-const SPKI_PREFIX: [u8; 12] = [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
+const SPKI_PREFIX: [u8; 12] = [
+    0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00,
+];
 
 /// The node's Ed25519 key. It speaks for the node to its peers, and signs nothing else.
 pub struct NodeKey {
@@ -123,7 +125,11 @@ impl Identity {
     /// # Errors
     /// As [`NodeKey::generate`].
     pub fn generate() -> Result<Self, NotAKey> {
-        Ok(Self { key: NodeKey::generate()?, cluster: None, retired: false })
+        Ok(Self {
+            key: NodeKey::generate()?,
+            cluster: None,
+            retired: false,
+        })
     }
 
     /// The node's key.
@@ -152,17 +158,33 @@ impl Identity {
 
     /// The same identity with this binding.
     pub(crate) fn bound(&self, cluster: ClusterBinding) -> Result<Self, IdentityError> {
-        Ok(Self { key: self.copy_key()?, cluster: Some(cluster), retired: self.retired })
+        Ok(Self {
+            key: self.copy_key()?,
+            cluster: Some(cluster),
+            retired: self.retired,
+        })
     }
 
     /// The same identity, retired.
     pub(crate) fn ended(&self) -> Result<Self, IdentityError> {
-        Ok(Self { key: self.copy_key()?, cluster: self.cluster.clone(), retired: true })
+        Ok(Self {
+            key: self.copy_key()?,
+            cluster: self.cluster.clone(),
+            retired: true,
+        })
     }
 
     pub(crate) fn decode(frame: &[u8]) -> Result<Self, IdentityError> {
-        let Stored { pkcs8, cluster, retired } = codec::decode(frame)?;
-        Ok(Self { key: NodeKey::from_pkcs8(pkcs8)?, cluster, retired })
+        let Stored {
+            pkcs8,
+            cluster,
+            retired,
+        } = codec::decode(frame)?;
+        Ok(Self {
+            key: NodeKey::from_pkcs8(pkcs8)?,
+            cluster,
+            retired,
+        })
     }
 
     /// Writes the file, durably (a failed fsync ends the process).
@@ -194,7 +216,10 @@ mod tests {
         let read = Identity::decode(&std::fs::read(&path).unwrap()).unwrap();
         assert_eq!(read.fingerprint(), identity.fingerprint());
         assert_eq!(identity.key().spki().len(), 44);
-        assert_eq!(fingerprint_of(&identity.key().spki()), identity.fingerprint());
+        assert_eq!(
+            fingerprint_of(&identity.key().spki()),
+            identity.fingerprint()
+        );
     }
 
     #[test]

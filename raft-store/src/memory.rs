@@ -100,7 +100,10 @@ impl MemoryDisk {
         medium.epoch = medium.epoch.saturating_add(1);
         medium.flush();
         let epoch = medium.epoch;
-        (MemoryLog::new(self.clone(), epoch), MemoryState::new(self.clone(), epoch))
+        (
+            MemoryLog::new(self.clone(), epoch),
+            MemoryState::new(self.clone(), epoch),
+        )
     }
 
     /// The process is killed: what it wrote stays in the cache, synced or not. Nobody who waits is
@@ -159,7 +162,9 @@ impl MemoryDisk {
         if medium.epoch == epoch {
             Ok(medium)
         } else {
-            Err(io::Error::other("this process has crashed: its disk belongs to the next one"))
+            Err(io::Error::other(
+                "this process has crashed: its disk belongs to the next one",
+            ))
         }
     }
 }
@@ -216,7 +221,7 @@ impl Image {
             Write::Truncate(last) => {
                 let first_gone = last.map_or(0, |last| last.index.saturating_add(1));
                 drop(self.log.split_off(&first_gone));
-                self.last = last;
+                self.last = self.last.min(last);
             }
             Write::Purge(id) => {
                 self.log = self.log.split_off(&id.index.saturating_add(1));

@@ -19,7 +19,10 @@ use std::{
     sync::Arc,
 };
 
-use rocksdb::{ColumnFamily, DB, DBCompressionType, DBRecoveryMode, Options, WriteBatch};
+use rocksdb::{
+    ColumnFamily, ColumnFamilyDescriptor, DB, DBCompressionType, DBRecoveryMode, Options,
+    WriteBatch,
+};
 
 pub use self::{error::StoreError, log::RocksLog, state::RocksState};
 use self::{rows::Family, sync::Progress};
@@ -51,9 +54,10 @@ pub fn create(path: &Path) -> Result<(), StoreError> {
     let mut options = options();
     options.create_if_missing(true);
     options.create_missing_column_families(true);
-    let db = DB::open_cf(&options, path, Family::ALL.map(Family::name))
+    let db = DB::open_cf_descriptors(&options, path, families())
         .map_err(|error| StoreError::opening(path, &error))?;
-    db.flush_wal(true).map_err(|error| StoreError::opening(path, &error))?;
+    db.flush_wal(true)
+        .map_err(|error| StoreError::opening(path, &error))?;
     drop(db);
     disk::sync_chain(path)?;
     Ok(())
@@ -75,9 +79,12 @@ pub fn open(path: &Path, snapshot: &Path) -> Result<(RocksLog, RocksState), Stor
     if !path.join("CURRENT").exists() {
         return Err(StoreError::Missing(path.to_owned()));
     }
-    let db = DB::open_cf(&options(), path, Family::ALL.map(Family::name))
+    let db = DB::open_cf_descriptors(&options(), path, families())
         .map_err(|error| StoreError::opening(path, &error))?;
-    let database = Arc::new(Database { db, path: path.to_owned() });
+    let database = Arc::new(Database {
+        db,
+        path: path.to_owned(),
+    });
     database.sync();
     disk::sync_folder(path)?;
     let snapshot = SnapshotFile::open(snapshot.to_owned())
@@ -91,19 +98,27 @@ pub fn open(path: &Path, snapshot: &Path) -> Result<(RocksLog, RocksState), Stor
 
 /// What the database holds, for the guard.
 fn reach(found: &check::Found) -> Reach {
-    Reach { vote: found.vote, last: found.last.max(found.applied) }
+    Reach {
+        vote: found.vote,
+        last: found.last.max(found.applied),
+    }
 }
 
 impl Database {
     fn family(&self, family: Family) -> Result<&ColumnFamily, StoreError> {
         self.db.cf_handle(family.name()).ok_or_else(|| {
-            StoreError::damaged(&self.path, format!("column family {} is missing", family.name()))
+            StoreError::damaged(
+                &self.path,
+                format!("column family {} is missing", family.name()),
+            )
         })
     }
 
     fn value(&self, family: Family, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
         let family = self.family(family)?;
-        self.db.get_cf(family, key).map_err(|error| StoreError::opening(&self.path, &error))
+        self.db
+            .get_cf(family, key)
+            .map_err(|error| StoreError::opening(&self.path, &error))
     }
 
     /// Hands a batch to the kernel. It is readable when this returns, and survives a kill; it is
@@ -120,6 +135,11 @@ impl Database {
             disk::stop("fsync of the write-ahead log", &self.path, &error);
         }
     }
+}
+
+/// Every family with the options of the whole: `DB::open_cf` would give each the defaults.
+fn families() -> [ColumnFamilyDescriptor; 3] {
+    Family::ALL.map(|family| ColumnFamilyDescriptor::new(family.name(), options()))
 }
 
 /// Why each is not the default stands beside it; the corruption matrix in `tests/wal_matrix.rs`

@@ -34,13 +34,19 @@ impl SnapshotFile {
         if path.exists() {
             disk::sync_file(&path)?;
         }
-        Ok(Self { path, published: Arc::new(Mutex::new(published)) })
+        Ok(Self {
+            path,
+            published: Arc::new(Mutex::new(published)),
+        })
     }
 
     /// The last entry that the published snapshot covers.
     #[must_use]
     pub fn covers(&self) -> Option<LogId> {
-        *self.published.lock().unwrap_or_else(PoisonError::into_inner)
+        *self
+            .published
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Publishes a snapshot: fsynced and in place when this returns. One that covers less than the
@@ -49,12 +55,17 @@ impl SnapshotFile {
     /// # Errors
     /// What the file system says. A failed fsync ends the process.
     pub fn publish(&self, meta: &SnapshotMeta, bytes: &[u8]) -> io::Result<()> {
-        let mut published = self.published.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut published = self
+            .published
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         if meta.last_log_id < *published {
             return Ok(());
         }
         let meta_frame = codec::encode_wire(meta).map_err(io::Error::other)?;
-        let length = u32::try_from(meta_frame.len()).map_err(io::Error::other)?.to_le_bytes();
+        let length = u32::try_from(meta_frame.len())
+            .map_err(io::Error::other)?
+            .to_le_bytes();
         let sum = codec::checksum_of([&[FORMAT][..], &length, &meta_frame, bytes]).to_le_bytes();
         disk::replace(&self.path, &[&[FORMAT], &sum, &length, &meta_frame, bytes])?;
         *published = meta.last_log_id;
@@ -66,7 +77,10 @@ impl SnapshotFile {
     /// # Errors
     /// As [`Self::open`].
     pub fn read(&self) -> io::Result<Option<(SnapshotMeta, Vec<u8>)>> {
-        let _published = self.published.lock().unwrap_or_else(PoisonError::into_inner);
+        let _published = self
+            .published
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         read(&self.path).map_err(|error| disk::at(&self.path, error))
     }
 }
@@ -74,7 +88,10 @@ impl SnapshotFile {
 fn read(path: &Path) -> io::Result<Option<(SnapshotMeta, Vec<u8>)>> {
     match fs::read(path) {
         Ok(bytes) => parse(&bytes).map(Some).map_err(|reason| {
-            io::Error::new(io::ErrorKind::InvalidData, format!("damaged snapshot: {reason}"))
+            io::Error::new(
+                io::ErrorKind::InvalidData,
+                format!("damaged snapshot: {reason}"),
+            )
         }),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
@@ -85,7 +102,9 @@ fn parse(file: &[u8]) -> Result<(SnapshotMeta, Vec<u8>), String> {
     let short = || format!("{} bytes are cut off", file.len());
     let (&[format], rest) = file.split_first_chunk().ok_or_else(short)?;
     if format != FORMAT {
-        return Err(format!("format {format} is unknown, this version reads format {FORMAT}"));
+        return Err(format!(
+            "format {format} is unknown, this version reads format {FORMAT}"
+        ));
     }
     let (sum, rest) = rest.split_first_chunk().ok_or_else(short)?;
     if codec::checksum_of([&[FORMAT], rest]).to_le_bytes() != *sum {

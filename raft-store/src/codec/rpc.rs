@@ -67,7 +67,9 @@ impl fmt::Debug for Request {
                 .field("meta", meta)
                 .field("data", &Length(data.len()))
                 .finish(),
-            Self::TransferLeader(request) => f.debug_tuple("TransferLeader").field(request).finish(),
+            Self::TransferLeader(request) => {
+                f.debug_tuple("TransferLeader").field(request).finish()
+            }
         }
     }
 }
@@ -96,7 +98,10 @@ pub struct AppendForm {
 
 /// Form of `AppendEntriesResponse`.
 #[derive(Debug, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "each variant is the one of the same name in the type it stands for")]
+#[expect(
+    missing_docs,
+    reason = "each variant is the one of the same name in the type it stands for"
+)]
 pub enum AppendedForm {
     Success,
     Partial(Option<LogIdForm>),
@@ -130,27 +135,46 @@ pub struct TransferForm {
 
 /// Form of `TransferLeaderResponse`.
 #[derive(Debug, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "each variant is the one of the same name in the type it stands for")]
+#[expect(
+    missing_docs,
+    reason = "each variant is the one of the same name in the type it stands for"
+)]
 pub enum TransferredForm {
     Done,
-    VoteChanged { expected: VoteForm, actual: VoteForm },
-    LogNotFlushed { expected: Option<LogIdForm>, actual: Option<LogIdForm> },
+    VoteChanged {
+        expected: VoteForm,
+        actual: VoteForm,
+    },
+    LogNotFlushed {
+        expected: Option<LogIdForm>,
+        actual: Option<LogIdForm>,
+    },
 }
 
 /// Form of [`Request`].
 #[derive(Debug, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "each variant is the one of the same name in the type it stands for")]
+#[expect(
+    missing_docs,
+    reason = "each variant is the one of the same name in the type it stands for"
+)]
 pub enum RequestForm {
     Append(AppendForm),
     Vote(AskVoteForm),
     PreVote(AskVoteForm),
-    Snapshot { vote: VoteForm, meta: SnapshotMetaForm, data: ByteBuf },
+    Snapshot {
+        vote: VoteForm,
+        meta: SnapshotMetaForm,
+        data: ByteBuf,
+    },
     TransferLeader(TransferForm),
 }
 
 /// Form of [`Response`].
 #[derive(Debug, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "each variant is the one of the same name in the type it stands for")]
+#[expect(
+    missing_docs,
+    reason = "each variant is the one of the same name in the type it stands for"
+)]
 pub enum ResponseForm {
     Append(AppendedForm),
     Vote(VotedForm),

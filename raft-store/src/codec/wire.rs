@@ -117,12 +117,31 @@ impl Wire for Vote {
     type Form = VoteForm;
 
     fn to_wire(&self) -> VoteForm {
-        let LeaderId { term, voted_for: node } = self.leader_id;
-        VoteForm { term, node, committed: self.committed }
+        let LeaderId {
+            term,
+            voted_for: node,
+        } = self.leader_id;
+        VoteForm {
+            term,
+            node,
+            committed: self.committed,
+        }
     }
 
-    fn from_wire(VoteForm { term, node, committed }: VoteForm) -> Result<Self, CodecError> {
-        Ok(Self { leader_id: LeaderId { term, voted_for: node }, committed })
+    fn from_wire(
+        VoteForm {
+            term,
+            node,
+            committed,
+        }: VoteForm,
+    ) -> Result<Self, CodecError> {
+        Ok(Self {
+            leader_id: LeaderId {
+                term,
+                voted_for: node,
+            },
+            committed,
+        })
     }
 }
 
@@ -130,11 +149,17 @@ impl Wire for LogId {
     type Form = LogIdForm;
 
     fn to_wire(&self) -> LogIdForm {
-        LogIdForm { term: self.leader_id.term, index: self.index }
+        LogIdForm {
+            term: self.leader_id.term,
+            index: self.index,
+        }
     }
 
     fn from_wire(LogIdForm { term, index }: LogIdForm) -> Result<Self, CodecError> {
-        Ok(Self { leader_id: CommittedLeaderId { term }, index })
+        Ok(Self {
+            leader_id: CommittedLeaderId { term },
+            index,
+        })
     }
 }
 
@@ -144,7 +169,10 @@ impl Wire for Membership {
     fn to_wire(&self) -> MembershipForm {
         MembershipForm {
             configs: self.get_joint_config().clone(),
-            nodes: self.nodes().map(|(&id, member)| (id, member.clone())).collect(),
+            nodes: self
+                .nodes()
+                .map(|(&id, member)| (id, member.clone()))
+                .collect(),
         }
     }
 
@@ -164,7 +192,10 @@ impl Wire for StoredMembership {
     }
 
     fn from_wire(form: StoredMembershipForm) -> Result<Self, CodecError> {
-        Ok(Self::new(Wire::from_wire(form.at)?, Wire::from_wire(form.membership)?))
+        Ok(Self::new(
+            Wire::from_wire(form.at)?,
+            Wire::from_wire(form.membership)?,
+        ))
     }
 }
 
@@ -204,7 +235,9 @@ impl Wire for SnapshotMeta {
         }
     }
 
-    fn from_wire(SnapshotMetaForm { last, membership }: SnapshotMetaForm) -> Result<Self, CodecError> {
+    fn from_wire(
+        SnapshotMetaForm { last, membership }: SnapshotMetaForm,
+    ) -> Result<Self, CodecError> {
         Ok(Self {
             last_log_id: Wire::from_wire(last)?,
             last_membership: Wire::from_wire(membership)?,

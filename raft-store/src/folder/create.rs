@@ -7,7 +7,9 @@ use std::{
     path::Path,
 };
 
-use super::{BOOT, CREATING, DATABASE, Folder, FolderError, GUARD, IDENTITY, PEERS, SNAPSHOT, open};
+use super::{
+    BOOT, CREATING, DATABASE, Folder, FolderError, GUARD, IDENTITY, PEERS, SNAPSHOT, open,
+};
 use crate::{
     codec, disk,
     guard::Guard,
@@ -36,7 +38,10 @@ impl Folder {
         let _lock = open::lock_folder(path)?;
         prepare(path)?;
         let marker = path.join(CREATING);
-        disk::replace(&marker, &[&codec::encode(&CREATING).map_err(io::Error::other)?])?;
+        disk::replace(
+            &marker,
+            &[&codec::encode(&CREATING).map_err(io::Error::other)?],
+        )?;
         let identity = fill(path)?;
         disk::sync_chain(path)?;
         fs::remove_file(&marker)?;
@@ -48,8 +53,14 @@ impl Folder {
 fn fill(path: &Path) -> Result<Identity, FolderError> {
     let identity = Identity::generate()?;
     rocks::create(&path.join(DATABASE))?;
-    let boot = Boot { counter: 0, nonce: [0; 16] };
-    disk::replace(&path.join(BOOT), &[&codec::encode(&boot).map_err(io::Error::other)?])?;
+    let boot = Boot {
+        counter: 0,
+        nonce: [0; 16],
+    };
+    disk::replace(
+        &path.join(BOOT),
+        &[&codec::encode(&boot).map_err(io::Error::other)?],
+    )?;
     let guard = Guard {
         incarnation: identity.fingerprint(),
         boot: 0,
@@ -75,10 +86,13 @@ fn prepare(path: &Path) -> Result<(), FolderError> {
             None => Ok(()),
             // A crash before the marker was renamed into place.
             Some(name) if name == format!("{CREATING}.new") => Ok(()),
-            Some(_) if path.join(IDENTITY).exists() => {
-                Err(FolderError::Exists { path: path.to_owned() })
-            }
-            Some(found) => Err(FolderError::Foreign { path: path.to_owned(), found }),
+            Some(_) if path.join(IDENTITY).exists() => Err(FolderError::Exists {
+                path: path.to_owned(),
+            }),
+            Some(found) => Err(FolderError::Foreign {
+                path: path.to_owned(),
+                found,
+            }),
         };
     }
     for name in MADE {

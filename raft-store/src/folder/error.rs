@@ -5,7 +5,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::{disk::EXIT_IO, guard::Behind, identity::NotAKey, rocks::StoreError, types::Fingerprint};
+use crate::{
+    disk::EXIT_IO, guard::Behind, identity::NotAKey, rocks::StoreError, types::Fingerprint,
+};
 
 /// The state is there and wrong (`EX_DATAERR`).
 const EXIT_DAMAGED: u8 = 65;
@@ -145,7 +147,10 @@ impl FolderError {
     }
 
     pub(super) fn damaged(path: &Path, reason: &dyn std::error::Error) -> Self {
-        Self::Damaged { path: path.to_owned(), reason: reason.to_string() }
+        Self::Damaged {
+            path: path.to_owned(),
+            reason: reason.to_string(),
+        }
     }
 }
 
@@ -153,9 +158,9 @@ impl From<StoreError> for FolderError {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Io(error) => Self::Io(error),
-            error @ (StoreError::Exists(_) | StoreError::Missing(_) | StoreError::Damaged { .. }) => {
-                Self::Store(error)
-            }
+            error @ (StoreError::Exists(_)
+            | StoreError::Missing(_)
+            | StoreError::Damaged { .. }) => Self::Store(error),
         }
     }
 }

@@ -26,7 +26,9 @@ impl Folder {
     /// See [`FolderError`]; its [`exit_code`](FolderError::exit_code) is the process's.
     pub fn open(path: &Path, mirror: Option<&Path>) -> Result<Self, FolderError> {
         if !path.is_dir() {
-            return Err(FolderError::Empty { path: path.to_owned() });
+            return Err(FolderError::Empty {
+                path: path.to_owned(),
+            });
         }
         refuse_ground(path)?;
         let lock = lock_folder(path)?;
@@ -52,9 +54,10 @@ impl Folder {
 /// Refuses tmpfs, NFS and the like; warns about a container's writable layer.
 pub(super) fn refuse_ground(path: &Path) -> Result<(), FolderError> {
     match disk::ground(path)? {
-        Ground::Memory(kind) | Ground::Network(kind) => {
-            Err(FolderError::Ground { path: path.to_owned(), kind })
-        }
+        Ground::Memory(kind) | Ground::Network(kind) => Err(FolderError::Ground {
+            path: path.to_owned(),
+            kind,
+        }),
         Ground::Overlay => {
             tracing::warn!(
                 path = %path.display(),
@@ -71,7 +74,9 @@ pub(super) fn lock_folder(path: &Path) -> Result<File, FolderError> {
     let folder = File::open(path).map_err(|error| disk::at(path, error))?;
     match folder.try_lock() {
         Ok(()) => Ok(folder),
-        Err(TryLockError::WouldBlock) => Err(FolderError::Locked { path: path.to_owned() }),
+        Err(TryLockError::WouldBlock) => Err(FolderError::Locked {
+            path: path.to_owned(),
+        }),
         Err(TryLockError::Error(error)) => Err(disk::at(path, error).into()),
     }
 }
@@ -100,17 +105,24 @@ pub(super) fn read(path: &Path) -> Result<Vec<u8>, FolderError> {
 
 fn refuse_half_made(path: &Path) -> Result<(), FolderError> {
     if path.join(CREATING).exists() {
-        return Err(FolderError::HalfMade { path: path.to_owned() });
+        return Err(FolderError::HalfMade {
+            path: path.to_owned(),
+        });
     }
     if path.join(IDENTITY).exists() {
         return Ok(());
     }
     match first_name(path)? {
-        None => Err(FolderError::Empty { path: path.to_owned() }),
-        Some(name) if name == format!("{CREATING}.new") => {
-            Err(FolderError::HalfMade { path: path.to_owned() })
-        }
-        Some(found) => Err(FolderError::Foreign { path: path.to_owned(), found }),
+        None => Err(FolderError::Empty {
+            path: path.to_owned(),
+        }),
+        Some(name) if name == format!("{CREATING}.new") => Err(FolderError::HalfMade {
+            path: path.to_owned(),
+        }),
+        Some(found) => Err(FolderError::Foreign {
+            path: path.to_owned(),
+            found,
+        }),
     }
 }
 
@@ -120,7 +132,9 @@ fn read_identity(folder: &Path) -> Result<Identity, FolderError> {
         Identity::decode(&read(&path)?).map_err(|error| FolderError::damaged(&path, &error))?;
     disk::sync_file(&path)?;
     if identity.retired() {
-        return Err(FolderError::Retired { path: folder.to_owned() });
+        return Err(FolderError::Retired {
+            path: folder.to_owned(),
+        });
     }
     Ok(identity)
 }
@@ -182,13 +196,19 @@ fn count_boot(folder: &Path, guard: &Guard) -> Result<Boot, FolderError> {
     if last.counter < guard.boot {
         return Err(FolderError::Damaged {
             path,
-            reason: format!("boot counter is {}, the guard saw {}", last.counter, guard.boot),
+            reason: format!(
+                "boot counter is {}, the guard saw {}",
+                last.counter, guard.boot
+            ),
         });
     }
-    let counter = last.counter.checked_add(1).ok_or_else(|| FolderError::Damaged {
-        path: path.clone(),
-        reason: "boot counter is at its end".to_owned(),
-    })?;
+    let counter = last
+        .counter
+        .checked_add(1)
+        .ok_or_else(|| FolderError::Damaged {
+            path: path.clone(),
+            reason: "boot counter is at its end".to_owned(),
+        })?;
     let mut nonce = [0; 16];
     getrandom::fill(&mut nonce).map_err(io::Error::other)?;
     let boot = Boot { counter, nonce };

@@ -45,7 +45,12 @@ impl PeersMemory {
         let frame = super::open::read(path)?;
         let peers = codec::decode(&frame).map_err(|error| FolderError::damaged(path, &error))?;
         disk::sync_file(path)?;
-        Ok(Self { inner: Arc::new(Mutex::new(Inner { peers, changed: false })) })
+        Ok(Self {
+            inner: Arc::new(Mutex::new(Inner {
+                peers,
+                changed: false,
+            })),
+        })
     }
 
     pub(super) fn write_if_changed(&self, path: &Path) -> io::Result<()> {

@@ -43,7 +43,8 @@ impl MemoryLog {
             medium.write(batch);
             medium.wait(Waiter::Call(done));
         }
-        wait.await.map_err(|_gone| io::Error::other("the process crashed before the sync"))
+        wait.await
+            .map_err(|_gone| io::Error::other("the process crashed before the sync"))
     }
 }
 
@@ -53,8 +54,14 @@ impl RaftLogReader<Types> for MemoryLog {
         range: R,
     ) -> io::Result<Vec<Entry>> {
         let medium = self.disk.of(self.epoch)?;
-        let wanted = medium.live.log.iter().filter(|(index, _frame)| range.contains(index));
-        wanted.map(|(_index, frame)| codec::decode_wire(frame).map_err(io::Error::other)).collect()
+        let wanted = medium
+            .live
+            .log
+            .iter()
+            .filter(|(index, _frame)| range.contains(index));
+        wanted
+            .map(|(_index, frame)| codec::decode_wire(frame).map_err(io::Error::other))
+            .collect()
     }
 
     async fn read_vote(&mut self) -> io::Result<Option<Vote>> {
@@ -68,7 +75,10 @@ impl RaftLogStorage<Types> for MemoryLog {
     async fn get_log_state(&mut self) -> io::Result<LogState<Types>> {
         let medium = self.disk.of(self.epoch)?;
         let (last_purged_log_id, last_log_id) = (medium.live.purged, medium.live.last);
-        Ok(LogState { last_purged_log_id, last_log_id })
+        Ok(LogState {
+            last_purged_log_id,
+            last_log_id,
+        })
     }
 
     async fn get_log_reader(&mut self) -> Self {

@@ -33,8 +33,11 @@ impl StateDisk for MemoryState {
     }
 
     fn write(&self, changes: Changes) -> io::Result<()> {
-        let mut batch: Vec<Write> =
-            changes.rows.into_iter().map(|Row { key, value }| Write::Row(key, value)).collect();
+        let mut batch: Vec<Write> = changes
+            .rows
+            .into_iter()
+            .map(|Row { key, value }| Write::Row(key, value))
+            .collect();
         batch.push(Write::Applied(Some(encode(&changes.applied)?)));
         if let Some(membership) = &changes.membership {
             batch.push(Write::Membership(encode(membership)?));
@@ -45,8 +48,15 @@ impl StateDisk for MemoryState {
 
     fn replace(&self, loaded: Loaded) -> io::Result<()> {
         let mut batch = vec![Write::ClearRows];
-        batch.extend(loaded.rows.into_iter().map(|(key, value)| Write::Row(key, Some(value))));
-        batch.push(Write::Applied(loaded.applied.as_ref().map(encode).transpose()?));
+        batch.extend(
+            loaded
+                .rows
+                .into_iter()
+                .map(|(key, value)| Write::Row(key, Some(value))),
+        );
+        batch.push(Write::Applied(
+            loaded.applied.as_ref().map(encode).transpose()?,
+        ));
         batch.push(Write::Membership(encode(&loaded.membership)?));
         let mut medium = self.disk.of(self.epoch)?;
         medium.write(batch);
@@ -58,7 +68,11 @@ impl StateDisk for MemoryState {
     fn publish_snapshot(&self, meta: &SnapshotMeta, bytes: &[u8]) -> io::Result<()> {
         let frame = encode(meta)?;
         let mut medium = self.disk.of(self.epoch)?;
-        let published = medium.durable.snapshot.as_ref().and_then(|(last, ..)| *last);
+        let published = medium
+            .durable
+            .snapshot
+            .as_ref()
+            .and_then(|(last, ..)| *last);
         if meta.last_log_id >= published {
             let snapshot = Some((meta.last_log_id, frame, bytes.to_vec()));
             medium.durable.snapshot.clone_from(&snapshot);
@@ -69,7 +83,9 @@ impl StateDisk for MemoryState {
 
     fn snapshot(&self) -> io::Result<Option<(SnapshotMeta, Vec<u8>)>> {
         let medium = self.disk.of(self.epoch)?;
-        let Some((_last, meta, bytes)) = &medium.live.snapshot else { return Ok(None) };
+        let Some((_last, meta, bytes)) = &medium.live.snapshot else {
+            return Ok(None);
+        };
         let meta = codec::decode_wire(meta).map_err(io::Error::other)?;
         Ok(Some((meta, bytes.clone())))
     }
@@ -80,5 +96,8 @@ fn encode<T: Wire>(value: &T) -> io::Result<Vec<u8>> {
 }
 
 fn decode<T: Wire>(frame: Option<&[u8]>) -> io::Result<Option<T>> {
-    frame.map(codec::decode_wire).transpose().map_err(io::Error::other)
+    frame
+        .map(codec::decode_wire)
+        .transpose()
+        .map_err(io::Error::other)
 }

@@ -37,7 +37,9 @@ pub(super) fn verify(database: &Database, snapshot: Option<LogId>) -> Result<Fou
     row::<StoredMembership>(database, Family::State, MEMBERSHIP)?;
     walk_log(database, &mut found)?;
     walk_state(database)?;
-    found.fit(snapshot).map_err(|reason| StoreError::damaged(&database.path, reason))?;
+    found
+        .fit(snapshot)
+        .map_err(|reason| StoreError::damaged(&database.path, reason))?;
     Ok(found)
 }
 
@@ -47,10 +49,15 @@ pub(super) fn row<T: Wire>(
     family: Family,
     key: &[u8],
 ) -> Result<Option<T>, StoreError> {
-    let Some(frame) = database.value(family, key)? else { return Ok(None) };
+    let Some(frame) = database.value(family, key)? else {
+        return Ok(None);
+    };
     codec::decode_wire(&frame).map(Some).map_err(|error| {
         let name = String::from_utf8_lossy(key);
-        StoreError::damaged(&database.path, format!("row {name} of {}: {error}", family.name()))
+        StoreError::damaged(
+            &database.path,
+            format!("row {name} of {}: {error}", family.name()),
+        )
     })
 }
 
@@ -72,10 +79,14 @@ fn walk_log(database: &Database, found: &mut Found) -> Result<(), StoreError> {
         }
         let expected = last.map_or(Some(0), |last| last.index.checked_add(1));
         if Some(id.index) != expected {
-            return Err(damaged(format!("{name} follows on {last:?}: entries are missing")));
+            return Err(damaged(format!(
+                "{name} follows on {last:?}: entries are missing"
+            )));
         }
         if last.is_some_and(|last| id < last) {
-            return Err(damaged(format!("{name} has id {id}, lower than the one before")));
+            return Err(damaged(format!(
+                "{name} has id {id}, lower than the one before"
+            )));
         }
         last = Some(id);
     }
@@ -103,20 +114,28 @@ impl Found {
     fn fit(&self, snapshot: Option<LogId>) -> Result<(), String> {
         let (last, applied) = (self.last, self.applied);
         if applied > last && (applied > snapshot) {
-            return Err(format!("applied {applied:?} is ahead of the log, which ends at {last:?}"));
+            return Err(format!(
+                "applied {applied:?} is ahead of the log, which ends at {last:?}"
+            ));
         }
         if self.purged > applied.max(snapshot) {
             let purged = self.purged;
-            return Err(format!("the log is purged up to {purged:?}, applied is only {applied:?}"));
+            return Err(format!(
+                "the log is purged up to {purged:?}, applied is only {applied:?}"
+            ));
         }
         if self.committed > last.max(applied) {
             let committed = self.committed;
-            return Err(format!("committed {committed:?} is ahead of the log, which ends at {last:?}"));
+            return Err(format!(
+                "committed {committed:?} is ahead of the log, which ends at {last:?}"
+            ));
         }
         let term = last.map(|last| last.leader_id.term);
         let vote = self.vote.map(|vote| vote.leader_id.term);
         if term > vote {
-            return Err(format!("the log has entries of term {term:?}, the vote is of {vote:?}"));
+            return Err(format!(
+                "the log has entries of term {term:?}, the vote is of {vote:?}"
+            ));
         }
         Ok(())
     }

@@ -31,7 +31,10 @@ pub enum StoreError {
 
 impl StoreError {
     pub(super) fn damaged(path: &Path, reason: impl Into<String>) -> Self {
-        Self::Damaged { path: path.to_owned(), reason: reason.into() }
+        Self::Damaged {
+            path: path.to_owned(),
+            reason: reason.into(),
+        }
     }
 
     /// What RocksDB says. Of a damaged write-ahead log its status names no file; its text log does.
@@ -73,14 +76,16 @@ impl From<StoreError> for io::Error {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Io(error) => error,
-            damaged @ (StoreError::Exists(_) | StoreError::Missing(_) | StoreError::Damaged { .. }) => {
+            damaged @ (StoreError::Exists(_)
+            | StoreError::Missing(_)
+            | StoreError::Damaged { .. }) => {
                 Self::new(io::ErrorKind::InvalidData, damaged.to_string())
             }
         }
     }
 }
 
-/// The file that RocksDB's message names, or the last write-ahead log that its text log calls
+/// The file that RocksDB's message names, be it by its number, or the last write-ahead log that its text log calls
 /// damaged, or the folder.
 fn suspect_file(folder: &Path, message: &str) -> PathBuf {
     let words = |text: &str| {
@@ -97,11 +102,24 @@ fn suspect_file(folder: &Path, message: &str) -> PathBuf {
             .filter(|line| line.contains("dropping") || line.contains("orruption"))
             .find_map(words)
     };
-    words(message).or_else(logged).map_or_else(|| folder.to_owned(), |name| folder.join(name))
+    // "WAL (log number: 8)" and "Missing WAL with log number: 8."
+    let numbered = || {
+        let (_before, after) = message.split_once("log number: ")?;
+        let digits: String = after.chars().take_while(char::is_ascii_digit).collect();
+        Some(format!("{:06}.log", digits.parse::<u64>().ok()?))
+    };
+    words(message)
+        .or_else(numbered)
+        .or_else(logged)
+        .map_or_else(|| folder.to_owned(), |name| folder.join(name))
 }
 
 fn is_database_file(word: &str) -> bool {
-    let stem = word.strip_suffix(".log").or_else(|| word.strip_suffix(".sst"));
+    let stem = word
+        .strip_suffix(".log")
+        .or_else(|| word.strip_suffix(".sst"));
     stem.or_else(|| word.strip_prefix("MANIFEST-"))
-        .is_some_and(|number| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()))
+        .is_some_and(|number| {
+            !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())
+        })
 }

@@ -70,9 +70,28 @@ impl RocksLog {
     ) -> io::Result<Self> {
         let syncer = Syncer::start(Arc::clone(&database), Arc::clone(&progress))?;
         let opened = super::reach(&found);
-        let Found { purged, last, first_row, committed: committed_row, .. } = found;
-        let bounds = Mutex::new(Bounds { purged, last, first_row, committed_row });
-        Ok(Self { shared: Arc::new(Shared { syncer, database, progress, bounds, opened }) })
+        let Found {
+            purged,
+            last,
+            first_row,
+            committed: committed_row,
+            ..
+        } = found;
+        let bounds = Mutex::new(Bounds {
+            purged,
+            last,
+            first_row,
+            committed_row,
+        });
+        Ok(Self {
+            shared: Arc::new(Shared {
+                syncer,
+                database,
+                progress,
+                bounds,
+                opened,
+            }),
+        })
     }
 
     /// The last durable entry, followed as it moves. It may fall: an uncommitted tail may be
@@ -113,7 +132,10 @@ impl RocksLog {
     }
 
     fn bounds(&self) -> std::sync::MutexGuard<'_, Bounds> {
-        self.shared.bounds.lock().unwrap_or_else(PoisonError::into_inner)
+        self.shared
+            .bounds
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Entries from `start` to `end` inclusive (or to the last), until `limit` bytes are exceeded.
@@ -121,12 +143,18 @@ impl RocksLog {
     fn read(&self, start: u64, end: Option<u64>, limit: usize) -> Result<Vec<Entry>, StoreError> {
         let database = &self.shared.database;
         let damaged = |reason| StoreError::damaged(&database.path, reason);
-        let first = self.bounds().purged.map_or(0, |purged| purged.index.saturating_add(1));
+        let first = self
+            .bounds()
+            .purged
+            .map_or(0, |purged| purged.index.saturating_add(1));
         let start = rows::log_key(start.max(first));
         let family = database.family(Family::Log)?;
         let mut entries: Vec<Entry> = Vec::new();
         let mut bytes: usize = 0;
-        for item in database.db.iterator_cf(family, IteratorMode::From(&start, Direction::Forward)) {
+        for item in database
+            .db
+            .iterator_cf(family, IteratorMode::From(&start, Direction::Forward))
+        {
             let (key, value) = item.map_err(|error| StoreError::opening(&database.path, &error))?;
             let name = rows::name(&key);
             if end.is_some_and(|end| *key > rows::log_key(end)[..]) || bytes > limit {
@@ -134,9 +162,13 @@ impl RocksLog {
             }
             let entry =
                 rows::log_row(&key, &value).map_err(|error| damaged(format!("{name}: {error}")))?;
-            let before = entries.last().map(|entry| entry.log_id.index.saturating_add(1));
+            let before = entries
+                .last()
+                .map(|entry| entry.log_id.index.saturating_add(1));
             if before.is_some_and(|next| next != entry.log_id.index) {
-                return Err(damaged(format!("{name} is not entry {before:?}: entries are missing")));
+                return Err(damaged(format!(
+                    "{name} is not entry {before:?}: entries are missing"
+                )));
             }
             bytes = bytes.saturating_add(value.len());
             entries.push(entry);
@@ -173,7 +205,10 @@ impl RaftLogStorage<Types> for RocksLog {
 
     async fn get_log_state(&mut self) -> io::Result<LogState<Types>> {
         let bounds = self.bounds();
-        Ok(LogState { last_purged_log_id: bounds.purged, last_log_id: bounds.last })
+        Ok(LogState {
+            last_purged_log_id: bounds.purged,
+            last_log_id: bounds.last,
+        })
     }
 
     async fn get_log_reader(&mut self) -> Self {
@@ -225,7 +260,9 @@ impl RaftLogStorage<Types> for RocksLog {
             bounds.last = bounds.last.max(last);
             bounds.last
         };
-        self.shared.syncer.sync(Effect::End(end), Waiter::Append(callback))
+        self.shared
+            .syncer
+            .sync(Effect::End(end), Waiter::Append(callback))
     }
 
     async fn truncate_after(&mut self, last: Option<LogId>) -> io::Result<()> {
@@ -237,7 +274,7 @@ impl RaftLogStorage<Types> for RocksLog {
             let text = format!("refusing to truncate to {last:?}: {committed} is committed");
             return Err(io::Error::other(text));
         }
-        {
+        let end = {
             let mut bounds = self.bounds();
             let from = last.map_or(0, |last| last.index.saturating_add(1));
             let end = bounds.last.map_or(0, |last| last.index.saturating_add(1));
@@ -247,9 +284,10 @@ impl RaftLogStorage<Types> for RocksLog {
                 batch.delete_range_cf(family, rows::log_key(from), rows::log_key(end));
                 database.write(batch);
             }
-            bounds.last = last;
-        }
-        self.shared.syncer.synced(Effect::End(last)).await
+            bounds.last = bounds.last.min(last);
+            bounds.last
+        };
+        self.shared.syncer.synced(Effect::End(end)).await
     }
 
     async fn purge(&mut self, upto: LogId) -> io::Result<()> {

@@ -50,10 +50,15 @@ pub(super) const fn log_key(index: u64) -> [u8; 8] {
 
 /// The entry in a row of the log, if key and entry agree.
 pub(super) fn log_row(key: &[u8], value: &[u8]) -> Result<Entry, LogRowError> {
-    let index = key.try_into().map(u64::from_be_bytes).or(Err(LogRowError::Key))?;
+    let index = key
+        .try_into()
+        .map(u64::from_be_bytes)
+        .or(Err(LogRowError::Key))?;
     let entry: Entry = codec::decode_wire(value)?;
     if entry.index() != index {
-        return Err(LogRowError::Index { found: entry.index() });
+        return Err(LogRowError::Index {
+            found: entry.index(),
+        });
     }
     Ok(entry)
 }

@@ -37,7 +37,9 @@ impl RocksState {
         for item in self.database.db.iterator_cf(family, mode) {
             let (key, value) =
                 item.map_err(|error| StoreError::opening(&self.database.path, &error))?;
-            let Some(key) = key.strip_prefix(ROW) else { break };
+            let Some(key) = key.strip_prefix(ROW) else {
+                break;
+            };
             rows.push((key.to_vec(), value.into_vec()));
         }
         Ok(rows)

@@ -80,11 +80,17 @@ impl Progress {
     }
 
     pub(super) fn committed(&self) -> Option<LogId> {
-        *self.committed.lock().unwrap_or_else(PoisonError::into_inner)
+        *self
+            .committed
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn set_committed(&self, committed: Option<LogId>) {
-        *self.committed.lock().unwrap_or_else(PoisonError::into_inner) = committed;
+        *self
+            .committed
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = committed;
     }
 
     /// Committed and durable here. (A leader may know an entry committed by its followers' disks
@@ -108,7 +114,8 @@ impl Progress {
                 self.durable.send_replace(last);
             }
             Effect::Purged(id) => {
-                self.durable.send_modify(|durable| *durable = (*durable).max(Some(id)));
+                self.durable
+                    .send_modify(|durable| *durable = (*durable).max(Some(id)));
             }
             Effect::Vote(vote) => {
                 *self.vote.lock().unwrap_or_else(PoisonError::into_inner) = Some(vote);
@@ -121,8 +128,13 @@ impl Syncer {
     pub(super) fn start(database: Arc<Database>, progress: Arc<Progress>) -> io::Result<Self> {
         let (queue, jobs) = mpsc::channel();
         let run = move || serve(&database, &progress, &jobs);
-        let thread = thread::Builder::new().name("wal-sync".to_owned()).spawn(run)?;
-        Ok(Self { queue: Some(queue), thread: Some(thread) })
+        let thread = thread::Builder::new()
+            .name("wal-sync".to_owned())
+            .spawn(run)?;
+        Ok(Self {
+            queue: Some(queue),
+            thread: Some(thread),
+        })
     }
 
     /// Queues a sync of what was already written.
@@ -136,7 +148,8 @@ impl Syncer {
     pub(super) async fn synced(&self, effect: Effect) -> io::Result<()> {
         let (done, wait) = oneshot::channel();
         self.sync(effect, Waiter::Call(done))?;
-        wait.await.map_err(|_gone| io::Error::other("the sync thread has ended"))
+        wait.await
+            .map_err(|_gone| io::Error::other("the sync thread has ended"))
     }
 }
 

@@ -1,4 +1,8 @@
 //! Entries to write into a log, and a log opened and closed as a process would.
+#![expect(
+    clippy::allow_attributes,
+    reason = "what is unused differs between test programs"
+)]
 #![allow(dead_code, reason = "each test program uses its part of this")]
 
 use std::path::{Path, PathBuf};
@@ -11,7 +15,10 @@ use raft_store::{
 };
 
 pub(crate) fn id(term: u64, index: u64) -> LogId {
-    LogId { leader_id: term.into(), index }
+    LogId {
+        leader_id: term.into(),
+        index,
+    }
 }
 
 pub(crate) fn vote(term: u64, node: u64) -> Vote {
@@ -21,7 +28,10 @@ pub(crate) fn vote(term: u64, node: u64) -> Vote {
 /// An entry that is recognised by its index.
 pub(crate) fn entry(term: u64, index: u64) -> Entry {
     let act = Act::Command(Command::Format { format: 1 });
-    Entry::new(id(term, index), EntryPayload::Normal(Proposal { at_s: index, act }))
+    Entry::new(
+        id(term, index),
+        EntryPayload::Normal(Proposal { at_s: index, act }),
+    )
 }
 
 /// A folder with an empty database in it.
@@ -35,7 +45,10 @@ impl Place {
         let folder = tempfile::tempdir().unwrap();
         let root = folder.path().to_owned();
         rocks::create(&root.join("db")).unwrap();
-        Self { _folder: folder, root }
+        Self {
+            _folder: folder,
+            root,
+        }
     }
 
     pub(crate) fn db(&self) -> PathBuf {

@@ -1,0 +1,414 @@
+//! The corruption matrix: whatever happens to the write-ahead log or any file of the database, a
+//! start gives exactly the old state, or refuses and names a file. One case is tolerated: a clean
+//! cut of the newest log, of what is younger than the guard. It is asserted and printed.
+
+mod entries;
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use entries::{append, id, vote};
+use openraft::{RaftLogReader as _, storage::RaftLogStorage as _};
+use raft_store::{
+    codec,
+    folder::{Folder, FolderError},
+    guard::Guard,
+    machine::{Changes, Row, StateDisk as _},
+    types::{SnapshotMeta, StoredMembership},
+};
+
+const ENTRIES: u64 = 200;
+/// The last entry that the guard of the image vouches for.
+const GUARDED: u64 = 150;
+/// The last entry that the state had applied.
+const APPLIED: u64 = 98;
+/// The last purged entry, where there is one.
+const PURGED: u64 = 40;
+
+#[derive(Debug, PartialEq, Eq)]
+enum Outcome {
+    Exact,
+    /// Vote and log are exact, and the state is made again from them and the snapshot.
+    Replayed,
+    /// Entries up to the guard or later survived, in order; the rest is gone.
+    Cut(u64),
+    Refused(String),
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
+        let target = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy(&entry.path(), &target);
+        } else {
+            fs::copy(entry.path(), target).unwrap();
+        }
+    }
+}
+
+fn files(folder: &Path, matches: impl Fn(&str) -> bool) -> Vec<PathBuf> {
+    let mut found: Vec<PathBuf> = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| matches(&path.file_name().unwrap().to_string_lossy()))
+        .collect();
+    found.sort();
+    found
+}
+
+fn logs(folder: &Path) -> Vec<PathBuf> {
+    files(&folder.join("db"), |name| name.ends_with(".log"))
+}
+
+fn rows(bytes: usize) -> Vec<Row> {
+    let value = |number: u8| codec::encode(&serde_bytes::ByteBuf::from(vec![number; bytes]));
+    (0..8)
+        .map(|number| Row {
+            key: vec![number],
+            value: Some(value(number).unwrap()),
+        })
+        .collect()
+}
+
+/// The folder of a node that was killed: 200 synced entries and a vote, and as many rows as make
+/// RocksDB go on to a second write-ahead log half way (`two_logs`). If not, the start of the log is
+/// purged behind a snapshot.
+async fn image(keep: &Path, two_logs: bool) -> PathBuf {
+    let path = keep.join("node");
+    Folder::create(&path).unwrap();
+    let folder = Folder::open(&path, None).unwrap();
+    let (mut log, state) = folder.store().unwrap();
+    log.save_vote(&vote(1, 1)).await.unwrap();
+    append(&mut log, 1, 0, APPLIED + 2).await;
+    log.save_committed(Some(id(1, APPLIED))).await.unwrap();
+    let size = if two_logs { 700 << 10 } else { 100 };
+    state
+        .write(Changes {
+            rows: rows(size),
+            applied: id(1, APPLIED),
+            membership: None,
+        })
+        .unwrap();
+    append(&mut log, 1, APPLIED + 2, ENTRIES).await;
+    if two_logs {
+        until(&path, || {
+            logs(&path).len() == 2 && !files(&path.join("db"), |n| n.ends_with(".sst")).is_empty()
+        });
+    }
+    if !two_logs {
+        let last_membership = StoredMembership::default();
+        let meta = SnapshotMeta {
+            last_log_id: Some(id(1, APPLIED)),
+            last_membership,
+        };
+        state.publish_snapshot(&meta, b"the rows").unwrap();
+        log.purge(id(1, PURGED)).await.unwrap();
+    }
+    log.save_vote(&vote(2, 3)).await.unwrap();
+    append(&mut log, 2, ENTRIES, ENTRIES + 1).await;
+    let image = keep.join("image");
+    copy(&path, &image);
+    let guard = Guard {
+        incarnation: folder.identity().fingerprint(),
+        boot: folder.boot().counter,
+        vote: Some(vote(1, 1)),
+        reached: Some(id(1, GUARDED)),
+        mirrored: false,
+    };
+    guard.write(&image.join("guard")).unwrap();
+    image
+}
+
+/// Waits for a background thread of RocksDB, which tells nobody.
+fn until(folder: &Path, mut done: impl FnMut() -> bool) {
+    for _attempt in 0..1000 {
+        if done() {
+            return;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    panic!(
+        "RocksDB did not get there: {:?}",
+        files(&folder.join("db"), |_| true)
+    );
+}
+
+/// Opens a folder and compares what is in it with what was acknowledged.
+async fn outcome(path: &Path, bytes: usize) -> Outcome {
+    let opened = Folder::open(path, None).and_then(|folder| Ok((folder.store()?, folder)));
+    let ((mut log, state), _folder) = match opened {
+        Ok(opened) => opened,
+        Err(error) => {
+            assert!(matches!(error.exit_code(), 65 | 66 | 74), "{error}");
+            return Outcome::Refused(error.to_string());
+        }
+    };
+    let entries = log.try_get_log_entries(0..).await.unwrap();
+    let indexes: Vec<u64> = entries.iter().map(|entry| entry.log_id.index).collect();
+    let first = if state.snapshot().unwrap().is_some() {
+        PURGED + 1
+    } else {
+        0
+    };
+    let count = first + u64::try_from(indexes.len()).unwrap();
+    assert_eq!(indexes, (first..count).collect::<Vec<_>>(), "a prefix");
+    for entry in &entries {
+        let expected = entries::entry(
+            if entry.log_id.index < ENTRIES { 1 } else { 2 },
+            entry.log_id.index,
+        );
+        assert_eq!(entry.payload, expected.payload);
+        assert_eq!(entry.log_id, expected.log_id);
+    }
+    let loaded = state.load().unwrap();
+    let expected: Vec<_> = rows(bytes)
+        .into_iter()
+        .map(|row| (row.key, row.value.unwrap()))
+        .collect();
+    let replayed = loaded.applied.is_none();
+    if replayed {
+        // A table of the state is gone. The log holds every entry that made it, or the snapshot
+        // what was purged of them: openraft installs and applies them before anything is answered.
+        assert!(loaded.rows.is_empty(), "half a state");
+    } else {
+        assert_eq!(
+            loaded.applied,
+            Some(id(1, APPLIED)),
+            "a lower mark was taken for the mark"
+        );
+        assert!(
+            loaded.rows == expected,
+            "a lower mark was taken for the mark"
+        );
+    }
+    let vote = log.read_vote().await.unwrap();
+    if count == ENTRIES + 1 {
+        assert_eq!(vote, Some(entries::vote(2, 3)));
+        return if replayed {
+            Outcome::Replayed
+        } else {
+            Outcome::Exact
+        };
+    }
+    assert!(
+        count > GUARDED,
+        "{count} entries are left, the guard saw {GUARDED}"
+    );
+    Outcome::Cut(count)
+}
+
+fn edit(path: &Path, change: impl FnOnce(&mut Vec<u8>)) {
+    let mut bytes = fs::read(path).unwrap();
+    change(&mut bytes);
+    fs::write(path, bytes).unwrap();
+}
+
+fn flip(path: &Path, at: usize) {
+    edit(path, |bytes| bytes[at] ^= 0x04);
+}
+
+fn cut(path: &Path, bytes: usize) {
+    edit(path, |whole| {
+        whole.truncate(whole.len().saturating_sub(bytes))
+    });
+}
+
+fn names_a_file(text: &str, path: &Path) {
+    assert!(
+        text.contains(path.to_str().unwrap()),
+        "no file is named: {text}"
+    );
+}
+
+type Damage = Box<dyn Fn(&Path)>;
+
+fn newest(damage: impl Fn(&Path) + 'static) -> Damage {
+    Box::new(move |folder| damage(logs(folder).last().unwrap()))
+}
+
+fn oldest(damage: impl Fn(&Path) + 'static) -> Damage {
+    Box::new(move |folder| damage(logs(folder).first().unwrap()))
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Expect {
+    Exact,
+    Refused,
+    /// A clean cut of what is younger than the guard.
+    Cut,
+}
+
+#[tokio::test]
+async fn the_matrix_of_damages_gives_the_exact_state_or_a_refusal_r8() {
+    let keep = tempfile::tempdir().unwrap();
+    let image = image(keep.path(), true).await;
+    let length = |path: &Path| usize::try_from(fs::metadata(path).unwrap().len()).unwrap();
+    let matrix: Vec<(&str, Expect, Damage)> = vec![
+        ("nothing", Expect::Exact, Box::new(|_| {})),
+        (
+            "torn tail, 20 bytes cut",
+            Expect::Cut,
+            newest(|path| cut(path, 20)),
+        ),
+        (
+            "newest cut by 1000 bytes",
+            Expect::Cut,
+            newest(|path| cut(path, 1000)),
+        ),
+        (
+            "newest cut beyond the guard",
+            Expect::Refused,
+            newest(move |path| cut(path, length(path) * 3 / 4)),
+        ),
+        (
+            "bit flip in the last record",
+            Expect::Refused,
+            newest(move |path| flip(path, length(path) - 3)),
+        ),
+        (
+            "bit flip in the middle",
+            Expect::Refused,
+            newest(move |path| flip(path, length(path) / 2)),
+        ),
+        (
+            "bit flip in the first record",
+            Expect::Refused,
+            newest(|path| flip(path, 20)),
+        ),
+        (
+            "last 512 bytes zeroed",
+            Expect::Refused,
+            newest(|path| {
+                edit(path, |bytes| {
+                    let from = bytes.len() - 512;
+                    bytes[from..].fill(0);
+                })
+            }),
+        ),
+        (
+            "4 KiB of zeros appended",
+            Expect::Exact,
+            newest(|path| edit(path, |bytes| bytes.extend([0; 4096]))),
+        ),
+        (
+            "300 bytes of garbage appended",
+            Expect::Exact,
+            newest(|path| edit(path, |bytes| bytes.extend([0xa5; 300]))),
+        ),
+        (
+            "newest emptied",
+            Expect::Refused,
+            newest(|path| edit(path, Vec::clear)),
+        ),
+        (
+            "newest deleted",
+            Expect::Refused,
+            newest(|path| fs::remove_file(path).unwrap()),
+        ),
+        (
+            "older cut by 100 bytes",
+            Expect::Refused,
+            oldest(|path| cut(path, 100)),
+        ),
+        (
+            "bit flip in the older",
+            Expect::Refused,
+            oldest(move |path| flip(path, length(path) / 2)),
+        ),
+        (
+            "older deleted",
+            Expect::Refused,
+            oldest(|path| fs::remove_file(path).unwrap()),
+        ),
+    ];
+    for (number, (name, expect, damage)) in matrix.iter().enumerate() {
+        let folder = keep.path().join(format!("case {number}"));
+        copy(&image, &folder);
+        damage(&folder);
+        let outcome = outcome(&folder, 700 << 10).await;
+        println!("{name}: {outcome:?}");
+        match (expect, &outcome) {
+            (Expect::Exact, Outcome::Exact) => {}
+            (Expect::Cut, Outcome::Cut(count)) => println!(
+                "  tolerated: {} of {ENTRIES} synced entries cut, the guard at {GUARDED} bounds it",
+                ENTRIES + 1 - count
+            ),
+            (Expect::Refused, Outcome::Refused(text)) => names_a_file(text, &folder),
+            other => panic!("{name}: {other:?}"),
+        }
+    }
+}
+
+/// Not only the write-ahead log: a flip and a cut at many places of every file.
+#[tokio::test]
+async fn damage_anywhere_in_the_folder_gives_the_exact_state_or_a_refusal_r8() {
+    let keep = tempfile::tempdir().unwrap();
+    let killed = image(keep.path(), false).await;
+    drop(Folder::open(&killed, None).unwrap().store().unwrap()); // so that there are tables too
+    let names = files(&killed, |name| name != "db")
+        .into_iter()
+        .chain(files(&killed.join("db"), |_| true));
+    let relative: Vec<PathBuf> = names
+        .map(|path| path.strip_prefix(&killed).unwrap().to_owned())
+        .collect();
+    assert!(
+        relative
+            .iter()
+            .any(|name| name.extension().is_some_and(|end| end == "sst"))
+    );
+    let (mut cuts, mut exact, mut refused, mut replayed) = (0, 0, 0, 0);
+    let damaged = keep.path().join("damaged");
+    for name in relative {
+        let length = usize::try_from(fs::metadata(killed.join(&name)).unwrap().len()).unwrap();
+        for at in (0..length).step_by((length / 12).max(1)) {
+            for flipped in [true, false] {
+                copy(&killed, &damaged);
+                let file = damaged.join(&name);
+                if flipped {
+                    flip(&file, at)
+                } else {
+                    cut(&file, length - at)
+                }
+                match outcome(&damaged, 100).await {
+                    Outcome::Exact => exact += 1,
+                    Outcome::Replayed => {
+                        replayed += 1;
+                        println!(
+                            "{} at {at}, flipped {flipped}: to be replayed",
+                            name.display()
+                        );
+                    }
+                    Outcome::Cut(count) => {
+                        cuts += 1;
+                        println!("{} at {at}: cut to {count} entries", name.display());
+                    }
+                    Outcome::Refused(text) => {
+                        refused += 1;
+                        names_a_file(&text, &damaged);
+                    }
+                }
+                fs::remove_dir_all(&damaged).unwrap();
+            }
+        }
+    }
+    println!("{exact} exact, {replayed} replayed, {refused} refused, {cuts} cut above the guard");
+    assert!(exact > 0 && refused > 0);
+}
+
+#[tokio::test]
+async fn a_refusal_stays_a_refusal() {
+    let keep = tempfile::tempdir().unwrap();
+    let image = image(keep.path(), true).await;
+    fs::remove_file(logs(&image).last().unwrap()).unwrap();
+    for _attempt in 0..3 {
+        let folder = Folder::open(&image, None).unwrap();
+        let error = folder.store().unwrap_err();
+        assert!(
+            matches!(error, FolderError::Behind { .. } | FolderError::Store(_)),
+            "{error}"
+        );
+    }
+}
