@@ -1,5 +1,10 @@
 //! What peers remember of each other (R10, R11): which change of mind is a restored or copied disk,
 //! and which is not.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test fails by panicking, and writes what a test must damage"
+)]
 
 use std::collections::BTreeMap;
 

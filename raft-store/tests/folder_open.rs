@@ -1,5 +1,13 @@
 //! Creating and opening a data folder (R9, R10, R40): each folder that must not be opened is
 //! refused with its exit code and the next command, and nothing is ever made by opening.
+#![allow(
+    clippy::unwrap_used,
+    clippy::arithmetic_side_effects,
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking, and writes what a test must damage"
+)]
 
 mod entries;
 

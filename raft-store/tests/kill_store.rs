@@ -1,5 +1,13 @@
 //! A killed process loses nothing that it acknowledged, and a failed fsync kills it (R5, R6, R40).
 //! The process is this test program, started again as [`child`].
+#![allow(
+    clippy::unwrap_used,
+    clippy::arithmetic_side_effects,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::exit,
+    reason = "a test fails by panicking, and writes what a test must damage"
+)]
 
 mod entries;
 

@@ -1,4 +1,10 @@
 //! The folder stays bounded, however long the node signs.
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::arithmetic_side_effects,
+    reason = "a test fails by panicking, and writes what a test must damage"
+)]
 
 mod entries;
 
@@ -55,7 +61,7 @@ async fn the_folder_stays_bounded_over_a_million_advances() {
                 membership: None,
             })
             .unwrap();
-        if (last + 1) % SNAPSHOT_EVERY == 0 {
+        if (last + 1).is_multiple_of(SNAPSHOT_EVERY) {
             let last_membership = StoredMembership::default();
             let meta = SnapshotMeta {
                 last_log_id: Some(id(1, last)),

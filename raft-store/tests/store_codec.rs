@@ -1,4 +1,11 @@
 //! The bytes on disk and between nodes, held: a change of one of them needs a new format.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking, and writes what a test must damage"
+)]
 
 mod entries;
 

@@ -1,4 +1,8 @@
 //! The store in memory: the boundary between written and synced is where it says it is.
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test fails by panicking, and writes what a test must damage"
+)]
 
 mod entries;
 

@@ -1,4 +1,8 @@
 //! openraft's own suite over both stores, with the real state machine.
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test fails by panicking, and writes what a test must damage"
+)]
 
 use openraft::{
     StorageError,

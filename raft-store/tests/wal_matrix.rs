@@ -1,6 +1,15 @@
 //! The corruption matrix: whatever happens to the write-ahead log or any file of the database, a
 //! start gives exactly the old state, or refuses and names a file. One case is tolerated: a clean
 //! cut of the newest log, of what is younger than the guard. It is asserted and printed.
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    clippy::panic,
+    reason = "a test fails by panicking, and writes what a test must damage"
+)]
 
 mod entries;
 
@@ -223,14 +232,25 @@ fn names_a_file(text: &str, path: &Path) {
     );
 }
 
-type Damage = Box<dyn Fn(&Path)>;
-
-fn newest(damage: impl Fn(&Path) + 'static) -> Damage {
-    Box::new(move |folder| damage(logs(folder).last().unwrap()))
+/// What happens to one write-ahead log.
+#[derive(Debug, Clone, Copy)]
+enum Harm {
+    Nothing,
+    Cut(usize),
+    CutToQuarter,
+    FlipAt(usize),
+    FlipMiddle,
+    FlipBeforeEnd(usize),
+    ZeroLast(usize),
+    Append(u8, usize),
+    Empty,
+    Delete,
 }
 
-fn oldest(damage: impl Fn(&Path) + 'static) -> Damage {
-    Box::new(move |folder| damage(logs(folder).first().unwrap()))
+#[derive(Debug, Clone, Copy)]
+enum Log {
+    Older,
+    Newest,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -241,103 +261,65 @@ enum Expect {
     Cut,
 }
 
+const MATRIX: [(Log, Harm, Expect); 15] = [
+    (Log::Newest, Harm::Nothing, Expect::Exact),
+    (Log::Newest, Harm::Cut(20), Expect::Cut),
+    (Log::Newest, Harm::Cut(1000), Expect::Cut),
+    (Log::Newest, Harm::CutToQuarter, Expect::Refused),
+    (Log::Newest, Harm::FlipBeforeEnd(3), Expect::Refused),
+    (Log::Newest, Harm::FlipMiddle, Expect::Refused),
+    (Log::Newest, Harm::FlipAt(20), Expect::Refused),
+    (Log::Newest, Harm::ZeroLast(512), Expect::Refused),
+    (Log::Newest, Harm::Append(0, 4096), Expect::Exact),
+    (Log::Newest, Harm::Append(0xa5, 300), Expect::Exact),
+    (Log::Newest, Harm::Empty, Expect::Refused),
+    (Log::Newest, Harm::Delete, Expect::Refused),
+    (Log::Older, Harm::Cut(100), Expect::Refused),
+    (Log::Older, Harm::FlipMiddle, Expect::Refused),
+    (Log::Older, Harm::Delete, Expect::Refused),
+];
+
+fn harm(folder: &Path, log: Log, harm: Harm) {
+    let logs = logs(folder);
+    assert_eq!(logs.len(), 2, "two live logs");
+    let path = match log {
+        Log::Older => &logs[0],
+        Log::Newest => &logs[1],
+    };
+    let length = usize::try_from(fs::metadata(path).unwrap().len()).unwrap();
+    match harm {
+        Harm::Nothing => {}
+        Harm::Cut(bytes) => cut(path, bytes),
+        Harm::CutToQuarter => cut(path, length * 3 / 4),
+        Harm::FlipAt(at) => flip(path, at),
+        Harm::FlipMiddle => flip(path, length / 2),
+        Harm::FlipBeforeEnd(bytes) => flip(path, length - bytes),
+        Harm::ZeroLast(bytes) => edit(path, |whole| whole[length - bytes..].fill(0)),
+        Harm::Append(byte, bytes) => edit(path, |whole| whole.resize(length + bytes, byte)),
+        Harm::Empty => edit(path, Vec::clear),
+        Harm::Delete => fs::remove_file(path).unwrap(),
+    }
+}
+
 #[tokio::test]
 async fn the_matrix_of_damages_gives_the_exact_state_or_a_refusal_r8() {
     let keep = tempfile::tempdir().unwrap();
     let image = image(keep.path(), true).await;
-    let length = |path: &Path| usize::try_from(fs::metadata(path).unwrap().len()).unwrap();
-    let matrix: Vec<(&str, Expect, Damage)> = vec![
-        ("nothing", Expect::Exact, Box::new(|_| {})),
-        (
-            "torn tail, 20 bytes cut",
-            Expect::Cut,
-            newest(|path| cut(path, 20)),
-        ),
-        (
-            "newest cut by 1000 bytes",
-            Expect::Cut,
-            newest(|path| cut(path, 1000)),
-        ),
-        (
-            "newest cut beyond the guard",
-            Expect::Refused,
-            newest(move |path| cut(path, length(path) * 3 / 4)),
-        ),
-        (
-            "bit flip in the last record",
-            Expect::Refused,
-            newest(move |path| flip(path, length(path) - 3)),
-        ),
-        (
-            "bit flip in the middle",
-            Expect::Refused,
-            newest(move |path| flip(path, length(path) / 2)),
-        ),
-        (
-            "bit flip in the first record",
-            Expect::Refused,
-            newest(|path| flip(path, 20)),
-        ),
-        (
-            "last 512 bytes zeroed",
-            Expect::Refused,
-            newest(|path| {
-                edit(path, |bytes| {
-                    let from = bytes.len() - 512;
-                    bytes[from..].fill(0);
-                })
-            }),
-        ),
-        (
-            "4 KiB of zeros appended",
-            Expect::Exact,
-            newest(|path| edit(path, |bytes| bytes.extend([0; 4096]))),
-        ),
-        (
-            "300 bytes of garbage appended",
-            Expect::Exact,
-            newest(|path| edit(path, |bytes| bytes.extend([0xa5; 300]))),
-        ),
-        (
-            "newest emptied",
-            Expect::Refused,
-            newest(|path| edit(path, Vec::clear)),
-        ),
-        (
-            "newest deleted",
-            Expect::Refused,
-            newest(|path| fs::remove_file(path).unwrap()),
-        ),
-        (
-            "older cut by 100 bytes",
-            Expect::Refused,
-            oldest(|path| cut(path, 100)),
-        ),
-        (
-            "bit flip in the older",
-            Expect::Refused,
-            oldest(move |path| flip(path, length(path) / 2)),
-        ),
-        (
-            "older deleted",
-            Expect::Refused,
-            oldest(|path| fs::remove_file(path).unwrap()),
-        ),
-    ];
-    for (number, (name, expect, damage)) in matrix.iter().enumerate() {
+    for (number, (log, what, expect)) in MATRIX.into_iter().enumerate() {
         let folder = keep.path().join(format!("case {number}"));
         copy(&image, &folder);
-        damage(&folder);
+        harm(&folder, log, what);
         let outcome = outcome(&folder, 700 << 10).await;
-        println!("{name}: {outcome:?}");
+        println!("{log:?} {what:?}: {outcome:?}");
         match (expect, &outcome) {
             (Expect::Exact, Outcome::Exact) => {}
             (Expect::Cut, Outcome::Cut(count)) => println!(
-                "  tolerated: {} of {ENTRIES} synced entries cut, the guard at {GUARDED} bounds it",
-                ENTRIES + 1 - count
+                "  tolerated: {} of {} synced entries cut, the guard at {GUARDED} bounds it",
+                ENTRIES + 1 - count,
+                ENTRIES + 1,
             ),
             (Expect::Refused, Outcome::Refused(text)) => names_a_file(text, &folder),
-            other => panic!("{name}: {other:?}"),
+            other => panic!("{log:?} {what:?}: {other:?}"),
         }
     }
 }

@@ -1,8 +1,4 @@
 //! Entries to write into a log, and a log opened and closed as a process would.
-#![expect(
-    clippy::allow_attributes,
-    reason = "what is unused differs between test programs"
-)]
 #![allow(dead_code, reason = "each test program uses its part of this")]
 
 use std::path::{Path, PathBuf};
