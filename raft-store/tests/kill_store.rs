@@ -12,7 +12,7 @@
 mod entries;
 
 use std::{
-    env,
+    env, fs,
     io::{BufRead as _, BufReader},
     os::unix::process::ExitStatusExt as _,
     path::Path,
@@ -44,6 +44,7 @@ async fn child() {
         eprintln!("fsync at open: {error}");
         std::process::exit(error.exit_code().into())
     });
+    println!("opened");
     let last = log.get_log_state().await.unwrap().last_log_id;
     let start = last.map_or(0, |last| last.index + 1);
     let term = log
@@ -249,6 +250,55 @@ async fn a_failed_fsync_ends_the_process_with_74_and_is_not_retried_r6() {
             heard.lines
         );
         verify(&path, heard).await;
+    }
+}
+
+/// A killed process leaves unsynced bytes in the page cache. Its successor reads them back, and must
+/// have synced them by itself before it answers anything with them.
+#[tokio::test]
+async fn what_is_read_at_open_is_synced_before_anything_is_answered_r5() {
+    if !strace_works() {
+        return;
+    }
+    let keep = tempfile::tempdir().unwrap();
+    let path = keep.path().join("data");
+    Folder::create(&path).unwrap();
+    let mut first = start(&path, &[], false);
+    listen(&mut first, 20);
+    first.kill().unwrap();
+    first.wait().unwrap();
+
+    let trace = keep.path().join("trace");
+    let options = "-f -qq -y -s 8 -e trace=fsync,fdatasync,write -o";
+    let mut tracer = vec!["strace"];
+    tracer.extend(options.split(' '));
+    tracer.push(trace.to_str().unwrap());
+    let mut second = start(&path, &tracer, false);
+    let heard = listen(&mut second, 5);
+    assert_eq!(heard.lines, 5);
+    // The traced process is a grandchild: it is stopped by the pipe that nobody reads any more.
+    drop(second.stdout.take());
+    second.wait().unwrap();
+
+    let text = fs::read_to_string(&trace).unwrap();
+    let (before, _after) = text.split_once(r#""opened"#).expect("it said so");
+    let synced = |name: &str| {
+        let mut syncs = before.lines().filter(|line| line.contains("sync("));
+        syncs.any(|line| line.contains(&format!("{name}>")))
+    };
+    for name in [
+        "data/identity",
+        "data/guard",
+        "data/peers",
+        "data/boot.new",
+        ".sst",
+        "data",
+        "data/db",
+    ] {
+        assert!(
+            synced(name),
+            "{name} was not synced before the first answer:\n{before}"
+        );
     }
 }
 
