@@ -1,5 +1,7 @@
 //! The rule, from outside: what may be signed, what an operator may change, what is agreed.
 
+#[path = "rule/agreed.rs"]
+mod agreed;
 #[path = "rule/asked.rs"]
 mod asked;
 #[path = "rule/floors.rs"]
@@ -10,6 +12,7 @@ mod golden;
 mod history;
 #[path = "rule/operators.rs"]
 mod operators;
-
+#[path = "rule/policy.rs"]
+mod policy;
 #[path = "rule/table.rs"]
 mod table;
