@@ -1,5 +1,13 @@
 //! Permission to sign, over real consensus: nodes of openraft on disks in memory that can lose
 //! power, and every message between them through the codec.
+#![expect(
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    clippy::wildcard_enum_match_arm,
+    reason = "a test fails by panicking"
+)]
 
 #[path = "grant/cluster.rs"]
 mod cluster;

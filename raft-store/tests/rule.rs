@@ -1,4 +1,14 @@
 //! The rule, from outside: what may be signed, what an operator may change, what is agreed.
+#![expect(
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    clippy::wildcard_enum_match_arm,
+    clippy::expect_used,
+    clippy::too_many_lines,
+    reason = "a test fails by panicking, and a table is read from top to bottom"
+)]
 
 #[path = "rule/agreed.rs"]
 mod agreed;

@@ -1,5 +1,6 @@
 //! What happens when consensus cannot decide: a failure, never a refusal, and never a grant.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use raft_store::command::Refusal;
@@ -175,7 +176,7 @@ async fn a_new_leader_is_asked_again_within_the_deadline_until_it_may_write() {
     let old = cluster.leader().await;
     let term = cluster.nodes[&old].term();
     drop(cluster.kill(old).await);
-    let asked = std::sync::Arc::new(tokio::sync::Notify::new());
+    let asked = Arc::new(tokio::sync::Notify::new());
     // Each survivor asks at the very moment it learns that it leads.
     let mut asking = tokio::task::JoinSet::new();
     for (id, node) in &cluster.nodes {
@@ -184,7 +185,7 @@ async fn a_new_leader_is_asked_again_within_the_deadline_until_it_may_write() {
             node.ledger.clone(),
             node.raft.clone(),
             key.clone(),
-            asked.clone(),
+            Arc::clone(&asked),
         );
         asking.spawn(async move {
             let leads = |m: &openraft::RaftMetrics<raft_store::types::Types>| {
