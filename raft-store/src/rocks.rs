@@ -10,6 +10,7 @@
 mod check;
 mod error;
 mod log;
+mod read;
 mod rows;
 mod state;
 mod sync;
