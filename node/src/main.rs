@@ -1,3 +1,7 @@
 //! The binary `quorate`.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    node::cli::main()
+}

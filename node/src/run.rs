@@ -1,1 +1,170 @@
-//! To be written by its owner.
+//! `quorate node`: the one place that knows all the parts.
+//!
+//! ```text
+//! configuration ─► secrets ─► ports ─► data folder ─► cluster ─► health, admin, signer API ─► signals
+//!   64              65, 77     74       65, 66, 74                                            0
+//! ```
+
+mod ability;
+mod drain;
+mod facts;
+mod member;
+mod ports;
+mod process;
+mod signals;
+mod signing;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use raft_store::folder::Folder;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
+
+use crate::admin::{self, Admin, Prover};
+use crate::cli::{Exit, Failure};
+use crate::cluster::{Ability, Cluster, Setup, Stop};
+use crate::config::Config;
+use crate::health::{Monitor, Ops, serve_ops};
+use crate::keys::Keyring;
+use crate::metrics::Metrics;
+use crate::{api, dev, telemetry};
+use drain::Drain;
+use ports::Ports;
+use signals::Signals;
+use signing::Signing;
+
+/// How long what still runs may take to end, once everything that matters has.
+const END_WITHIN: Duration = Duration::from_secs(1);
+
+/// Runs a node until a signal ends it.
+///
+/// # Errors
+/// [`Failure`] with the exit code of the process.
+pub fn node(file: &Path) -> Result<(), Failure> {
+    dev::tether().map_err(|error| Failure::failed(error.to_string()))?;
+    process::harden()?;
+    let config = Config::load(file)?;
+    let tls = config
+        .signer
+        .tls
+        .as_ref()
+        .map(api::tls::acceptor)
+        .transpose();
+    let tls = tls.map_err(|fault| Failure::new(Exit::Config, fault.to_string()))?;
+    let keyring = Arc::new(Keyring::load(&config.keys)?);
+    let _log = telemetry::init(&config.log)
+        .map_err(|error| Failure::new(Exit::Config, error.to_string()))?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::new(Exit::Io, format!("cannot start threads: {error}")))?;
+    let ended = runtime.block_on(run(config, tls, keyring));
+    runtime.shutdown_timeout(END_WITHIN);
+    ended
+}
+
+async fn run(
+    config: Config,
+    tls: Option<TlsAcceptor>,
+    keyring: Arc<Keyring>,
+) -> Result<(), Failure> {
+    let io = |what: &str, error: std::io::Error| Failure::new(Exit::Io, format!("{what}: {error}"));
+    let mut signals = Signals::catch().map_err(|error| io("cannot catch signals", error))?;
+    let ports = Ports::bind(&config).await?;
+    let folder = open_folder(&config).await?;
+    let socket = config.admin_socket();
+    // Only now: the folder's lock says that a socket found there is nobody's.
+    let admin_listener = admin::bind(&socket)
+        .map_err(|error| io(&format!("cannot listen on {}", socket.display()), error))?;
+    let setup = Setup {
+        folder,
+        listener: ports.peers,
+        times: config.times.clone(),
+    };
+    let cluster = Cluster::start(setup)
+        .await
+        .map_err(|error| Failure::new(Exit::of_code(error.exit_code()), error.to_string()))?;
+
+    let drain = Drain::new(config.times.clone());
+    let (ability, _) = watch::channel(Ability::default());
+    let (prover, prove) = watch::channel(None::<Prover>);
+    let metrics = Arc::new(Metrics::default());
+    let mut tasks = JoinSet::new();
+    tasks.spawn(ability::watch(
+        cluster.clone(),
+        Arc::clone(&keyring),
+        drain.begun(),
+        ability.clone(),
+        config.times.hello_every,
+    ));
+    let source = facts::source(&cluster, ability.subscribe(), drain.begun());
+    let monitor = Monitor::start(source.clone(), &config.times);
+    let ops = Ops::new(monitor.clone(), Arc::clone(&metrics), source.clone());
+    tasks.spawn(serve_ops(ports.ops, ops, drain.ended()));
+    let admin = Arc::new(Admin {
+        cluster: cluster.clone(),
+        keyring: Arc::clone(&keyring),
+        times: config.times.clone(),
+        address: config.peers_address.clone(),
+        ability: ability.subscribe(),
+        prove,
+    });
+    let admin_stop = drain.ended();
+    tasks.spawn(async move {
+        if let Err(error) = admin::serve(admin_listener, admin, admin_stop).await {
+            tracing::error!(%error, "the admin socket ended");
+        }
+    });
+    let signing = Signing {
+        cluster: cluster.clone(),
+        keyring,
+        config: config.clone(),
+        tls,
+        metrics,
+        source,
+        monitor,
+    };
+    tasks.spawn(signing.serve(ports.signer, prover, drain.clone()));
+    tracing::info!(
+        version = env!("CARGO_PKG_VERSION"),
+        signer = %config.signer.listen,
+        peers = %config.peers_listen,
+        ops = %config.ops_listen,
+        data_dir = %config.data_dir.display(),
+        formed = cluster.ledger().is_some(),
+        "started"
+    );
+
+    let signal = tokio::select! {
+        signal = signals.next() => signal,
+        stop = cluster.must_stop() => return Err(stopped(&stop)),
+    };
+    tracing::info!(signal, "draining; the same signal again ends at once");
+    tokio::select! {
+        () = drain.run(&cluster) => {}
+        stop = cluster.must_stop() => return Err(stopped(&stop)),
+        signal = signals.next() => {
+            return Err(Failure::failed(format!("{signal} came again: ended without draining")));
+        }
+    }
+    tasks.shutdown().await;
+    std::fs::remove_file(&socket).ok();
+    tracing::info!("ended");
+    Ok(())
+}
+
+async fn open_folder(config: &Config) -> Result<Folder, Failure> {
+    let (path, guard) = (config.data_dir.clone(), config.guard_path.clone());
+    let opened = tokio::task::spawn_blocking(move || Folder::open(&path, guard.as_deref())).await;
+    let opened = opened.map_err(|ended| {
+        Failure::new(Exit::Damaged, format!("opening the folder ended: {ended}"))
+    })?;
+    Ok(opened?)
+}
+
+fn stopped(stop: &Stop) -> Failure {
+    Failure::new(Exit::of_code(stop.exit_code), stop.to_string())
+}

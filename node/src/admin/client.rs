@@ -11,10 +11,10 @@ use serde::de::DeserializeOwned;
 use tezos::PublicKeyHash;
 
 use super::words::{
-    AskDrained, AskProof, DrainReport, Form, Formed, KeyReports, Loaded, Proof, Propose, Status,
-    Trouble,
+    AskDrained, AskProof, Form, Formed, KeyReports, Loaded, Proof, Propose, Status, Trouble,
 };
 use crate::cli::{Exit, Failure};
+use crate::cluster::Drained;
 
 /// A connection to a running node of this machine.
 #[derive(Debug)]
@@ -112,7 +112,7 @@ impl AdminClient {
     ///
     /// # Errors
     /// [`AdminError`].
-    pub async fn drained(&self, entry: EntryId) -> Result<DrainReport, AdminError> {
+    pub async fn drained(&self, entry: EntryId) -> Result<Drained, AdminError> {
         self.post("/drained", &AskDrained { entry }).await
     }
 

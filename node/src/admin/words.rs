@@ -3,8 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use raft_store::command::{Command, Enrolment};
-use raft_store::ledger::Committed;
+use raft_store::command::Command;
 use raft_store::state::{Chains, Key, ReleaseMode, Role, Stamp};
 use raft_store::types::{EntryId, Fingerprint};
 use serde::{Deserialize, Serialize};
@@ -12,21 +11,13 @@ use tezos::{
     BallotVote, ChainId, Digest, Kind, Level, OperationName, PublicKey, PublicKeyHash, Round,
 };
 
-/// A member, as `quorate init` printed it: `address#fingerprint`.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
-#[serde(deny_unknown_fields)]
-pub struct MemberLine {
-    /// `host:port` of its peer listener.
-    pub address: String,
-    /// Its key.
-    pub fingerprint: Fingerprint,
-}
+use crate::cluster::MemberLine;
 
 /// `POST /cluster/form`: bind this node to these members.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Form {
-    /// All of them, in the same order on every node: their ids are 1, 2, 3...
+    /// All of them, in any order.
     pub members: Vec<MemberLine>,
 }
 
@@ -55,15 +46,6 @@ pub struct Propose {
 pub struct AskDrained {
     /// The entry that disabled or raised a key.
     pub entry: EntryId,
-}
-
-/// How far the drain has come.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
-pub struct DrainReport {
-    /// Whether every node has applied the entry and holds no grant from before it.
-    pub drained: bool,
-    /// The nodes that did not say so within the deadline.
-    pub missing: Vec<u64>,
 }
 
 /// `GET /keys`: every key, enrolled or loaded, as this node has it.
@@ -159,9 +141,6 @@ pub struct Proof {
 pub struct Trouble {
     /// What went wrong, and the next command.
     pub error: String,
-    /// What was committed all the same, if anything was.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub committed: Option<Committed>,
 }
 
 /// `GET /status`: this node, and every node of its cluster as this one sees them.
@@ -210,16 +189,16 @@ pub struct NodeReport {
     pub boot: Option<u64>,
     /// Milliseconds since its last `hello`; `None` for this node and for one never heard of.
     pub hello_ms: Option<u64>,
-    /// The last round trip to it, in microseconds.
-    pub round_trip_us: Option<u64>,
     /// Why it is not believed, if it is not.
     pub suspect: Option<String>,
+    /// Why it does not believe this node, or could not be reached, if so.
+    pub trouble: Option<String>,
     /// Whether it could sign, by key.
     pub can_sign: BTreeMap<PublicKeyHash, bool>,
     /// Whether it is on its way out.
     pub draining: bool,
-    /// The version it runs.
-    pub version: Option<String>,
+    /// The formats of entries that it reads.
+    pub formats: Vec<u16>,
 }
 
 impl Enrolled {
@@ -251,22 +230,6 @@ impl Enrolled {
             chains: key.chains.clone(),
             authorized: key.authorized.clone(),
             marks: marks.collect(),
-        }
-    }
-
-    /// The enrolment that would bring a disabled key back with this policy.
-    pub fn again(&self, public_key: &PublicKey) -> Enrolment {
-        Enrolment {
-            generation: self.generation,
-            public_key: public_key.clone(),
-            role: self.role,
-            release: self.release,
-            kinds: self.kinds.clone(),
-            operations: self.operations.clone(),
-            votes: self.votes.clone(),
-            chains: self.chains.clone(),
-            authorized: self.authorized.clone(),
-            imports: Vec::new(),
         }
     }
 }

@@ -73,21 +73,12 @@ fn warnings(status: &Status) {
 fn table(nodes: &[NodeReport]) {
     let mut rows = vec![
         [
-            "id",
-            "address",
-            "role",
-            "applied",
-            "boot",
-            "heard",
-            "round trip",
-            "signs",
-            "version",
-            "",
+            "id", "address", "role", "applied", "boot", "heard", "signs", "version", "",
         ]
         .map(str::to_owned),
     ];
     rows.extend(nodes.iter().map(row));
-    let mut widths = [0; 10];
+    let mut widths = [0; 9];
     for row in &rows {
         for (width, cell) in widths.iter_mut().zip(row) {
             *width = cell.chars().count().max(*width);
@@ -102,7 +93,7 @@ fn table(nodes: &[NodeReport]) {
     }
 }
 
-fn row(node: &NodeReport) -> [String; 10] {
+fn row(node: &NodeReport) -> [String; 9] {
     let number =
         |value: Option<u64>| value.map_or_else(|| "-".to_owned(), |value| value.to_string());
     let able = node.can_sign.values().filter(|able| **able).count();
@@ -121,10 +112,12 @@ fn row(node: &NodeReport) -> [String; 10] {
         number(node.boot),
         node.hello_ms
             .map_or_else(|| "-".to_owned(), |ms| format!("{ms} ms ago")),
-        node.round_trip_us
-            .map_or_else(|| "-".to_owned(), milliseconds),
         format!("{able}/{} keys", node.can_sign.len()),
-        node.version.clone().unwrap_or_else(|| "-".to_owned()),
+        node.formats
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+            .join(","),
         notes.join(", "),
     ]
 }

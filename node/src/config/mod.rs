@@ -14,6 +14,9 @@ mod raw;
 mod signer;
 mod times;
 
+#[cfg(test)]
+mod tests;
+
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -119,6 +122,7 @@ impl Config {
             data_dir,
         };
         check_ports(&config, &raw, &mut checker);
+        check_socket(&config, &raw, &mut checker);
         checker.finish(file)?;
         Ok(config)
     }
@@ -194,6 +198,21 @@ fn peers_address(
             String::new()
         }
         None => listen.to_string(),
+    }
+}
+
+/// The kernel takes no longer path for a Unix socket (`sun_path`, 108 bytes with its end).
+const SOCKET_PATH_BYTES_MAX: usize = 107;
+
+fn check_socket(config: &Config, raw: &raw::File, checker: &mut Checker<'_>) {
+    let length = config.admin_socket().as_os_str().len();
+    if length > SOCKET_PATH_BYTES_MAX {
+        let wrong = format!(
+            "the admin socket in it would have a path of {length} bytes, and the kernel takes \
+             {SOCKET_PATH_BYTES_MAX}"
+        );
+        let span = raw.data_dir.as_ref().map(Spanned::span);
+        checker.fault(span, "data_dir", wrong, "name a folder with a shorter path");
     }
 }
 

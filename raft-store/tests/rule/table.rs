@@ -7,8 +7,8 @@ use raft_store::state::{CHAINS_MAX, Chains, ReleaseMode};
 use tezos::{BallotVote, ChainId, Kind, Level, OperationName};
 
 use crate::asked::{
-    Agreed, MOST, OTHER_CHAIN, block, bls_key, enrolment, granted, hash, level, message, recorded,
-    refused, replayed, slot,
+    Agreed, CHAIN, MOST, OTHER_CHAIN, block, bls_key, enrolment, granted, hash, level, message,
+    recorded, refused, replayed, slot,
 };
 
 #[test]
@@ -357,5 +357,10 @@ fn a_permit_moves_no_mark() {
         },
     );
     assert_eq!(agreed.state, before);
-    assert_eq!(agreed.mark(Kind::Block), None);
+    assert!(
+        agreed.state.keys[&hash()]
+            .marks
+            .get(&(CHAIN, Kind::Block))
+            .is_none()
+    );
 }

@@ -10,8 +10,9 @@ use tezos::{ChainId, Kind, Level, PublicKeyHash};
 use super::super::words::{KeyName, Policy, said};
 use super::super::{Exit, Failure, screen, with_node};
 use super::enrol::find;
-use crate::admin::{AdminClient, DrainReport, Enrolled};
+use crate::admin::{AdminClient, Enrolled};
 use crate::apply::describe;
+use crate::cluster::{Drained, Waiting};
 
 #[derive(Clone, Debug, clap::Args)]
 struct How {
@@ -29,13 +30,13 @@ struct How {
 }
 
 #[derive(Debug, clap::Args)]
-pub(super) struct Named {
+pub(in crate::cli) struct Named {
     #[command(flatten)]
     how: How,
 }
 
 #[derive(Debug, clap::Args)]
-pub(super) struct Edit {
+pub(in crate::cli) struct Edit {
     #[command(flatten)]
     how: How,
     #[command(flatten)]
@@ -43,7 +44,7 @@ pub(super) struct Edit {
 }
 
 #[derive(Debug, clap::Args)]
-pub(super) struct Raise {
+pub(in crate::cli) struct Raise {
     #[command(flatten)]
     how: How,
     /// The chain.
@@ -195,19 +196,24 @@ impl How {
 #[derive(Debug, Serialize)]
 struct Done {
     committed: Committed,
-    drain: Option<DrainReport>,
+    drain: Option<Drained>,
 }
 
-fn report(drain: &DrainReport) {
-    if drain.drained {
+fn report(drain: &Drained) {
+    if drain.done() {
         screen::line("drained: no node holds a grant from before");
         return;
     }
-    let missing: Vec<String> = drain.missing.iter().map(ToString::to_string).collect();
-    screen::line(&format!(
-        "not drained yet: node {} has not said that it applied this and holds no earlier grant; \
-         what it still signs names no slot above the marks now. Do not hand the key over before \
-         the same command says drained",
-        missing.join(", node ")
-    ));
+    for (node, waiting) in &drain.waiting {
+        let why = match waiting {
+            Waiting::NotHeard => "was not heard since".to_owned(),
+            Waiting::Behind { .. } => "has not applied this yet".to_owned(),
+            Waiting::Granted { .. } => "is still signing what was granted before".to_owned(),
+        };
+        screen::line(&format!("not drained: node {node} {why}"));
+    }
+    screen::line(
+        "what such a node still signs names no slot above the marks now; do not hand the key over \
+         before the same command, repeated, says drained",
+    );
 }

@@ -14,7 +14,7 @@ use crate::admin::{AdminClient, KeyReport, KeyReports};
 use crate::apply::describe;
 
 #[derive(Debug, clap::Args)]
-pub(super) struct Args {
+pub(in crate::cli) struct Args {
     /// The public key, or the hash of a key that this node has loaded.
     key: KeyName,
     #[command(flatten)]

@@ -7,7 +7,7 @@ use crate::admin::{KeyReport, MarkReport};
 use crate::apply::describe;
 
 #[derive(Debug, clap::Args)]
-pub(super) struct Args {
+pub(in crate::cli) struct Args {
     /// Answer in JSON.
     #[arg(long)]
     json: bool,

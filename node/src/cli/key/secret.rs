@@ -14,7 +14,7 @@ use crate::config::{Config, KeySource, PasswordSource};
 use crate::keys::file;
 
 #[derive(Debug, clap::Args)]
-pub(super) struct Generate {
+pub(in crate::cli) struct Generate {
     /// ed25519 (tz1), secp256k1 (tz2), p256 (tz3) or bls12-381 (tz4).
     curve: Curve,
     /// Which `[[keys]]` of the configuration, from 1.
@@ -26,7 +26,7 @@ pub(super) struct Generate {
 }
 
 #[derive(Debug, clap::Args)]
-pub(super) struct Import {
+pub(in crate::cli) struct Import {
     /// The file with the secret key; standard input if not given.
     #[arg(long, value_name = "FILE")]
     file: Option<PathBuf>,

@@ -1,0 +1,21 @@
+//! What the process asks of the kernel before it holds a secret.
+
+use rustix::fs::Mode;
+use rustix::process::{Resource, Rlimit, setrlimit, umask};
+
+use crate::cli::{Exit, Failure};
+
+/// No core dump, so that no secret reaches a disk by a crash; and every file that is made from here
+/// on belongs to this user alone.
+///
+/// # Errors
+/// If the kernel refuses.
+pub(super) fn harden() -> Result<(), Failure> {
+    umask(Mode::RWXG | Mode::RWXO);
+    let none = Rlimit {
+        current: Some(0),
+        maximum: Some(0),
+    };
+    setrlimit(Resource::Core, none)
+        .map_err(|error| Failure::new(Exit::Io, format!("cannot forbid core dumps: {error}")))
+}
