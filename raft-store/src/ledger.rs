@@ -70,6 +70,21 @@ impl<D: StateDisk> Ledger<D> {
 
     /// Asks for a message without a slot. Returns once a majority has it on disk, or at `deadline`.
     ///
+    /// A message without a slot compiles:
+    /// ```
+    /// use raft_store::{ledger::Ledger, machine::StateDisk, policy::Slotless};
+    /// async fn ask<D: StateDisk>(ledger: Ledger<D>, allowed: Slotless) {
+    ///     let _ = ledger.permit(allowed, tokio::time::Instant::now()).await;
+    /// }
+    /// ```
+    /// One with a slot does not:
+    /// ```compile_fail,E0308
+    /// use raft_store::{ledger::Ledger, machine::StateDisk, policy::Slotted};
+    /// async fn ask<D: StateDisk>(ledger: Ledger<D>, allowed: Slotted) {
+    ///     let _ = ledger.permit(allowed, tokio::time::Instant::now()).await;
+    /// }
+    /// ```
+    ///
     /// # Errors
     /// [`Unavailable`]; nothing may be signed then.
     pub async fn permit(

@@ -2,7 +2,7 @@
 //! simulation and tests: the same state machine, codec and ledger run over it as over RocksDB.
 //!
 //! Like a real disk it keeps frames of the codec, never values; it is opened, crashes and loses
-//! power. What is in [`Image`] is all that a start can see.
+//! power. What is in its `Image` is all that a start can see.
 //!
 //! **Invariant:** no configuration leads here. A node opens [`crate::folder::Folder`] and nothing
 //! else (R7).

@@ -1,7 +1,7 @@
 //! One RocksDB per node: column families `meta`, `log` and `state` behind ONE write-ahead log, so
 //! that what a crash leaves is a prefix of what was written, across vote, log and applied state.
 //!
-//! Appends and applies are written without a sync; one thread syncs ([`sync`]) and only then are
+//! Appends and applies are written without a sync; one thread syncs (`sync.rs`) and only then are
 //! completions given. A failed write or sync ends the process with exit code 74.
 //!
 //! **Invariant:** `create` and `open` are different acts. An `open` that finds nothing is an error,
@@ -10,6 +10,7 @@
 mod check;
 mod error;
 mod log;
+mod read;
 mod rows;
 mod state;
 mod sync;

@@ -6,6 +6,8 @@
     clippy::print_stdout,
     clippy::print_stderr,
     clippy::exit,
+    clippy::expect_used,
+    clippy::indexing_slicing,
     reason = "a test fails by panicking, and writes what a test must damage"
 )]
 
@@ -269,7 +271,7 @@ async fn what_is_read_at_open_is_synced_before_anything_is_answered_r5() {
     first.wait().unwrap();
 
     let trace = keep.path().join("trace");
-    let options = "-f -qq -y -s 8 -e trace=fsync,fdatasync,write -o";
+    let options = "-f -qq -y -s 200 -e trace=fsync,fdatasync,write,rename -o";
     let mut tracer = vec!["strace"];
     tracer.extend(options.split(' '));
     tracer.push(trace.to_str().unwrap());
@@ -281,7 +283,7 @@ async fn what_is_read_at_open_is_synced_before_anything_is_answered_r5() {
     second.wait().unwrap();
 
     let text = fs::read_to_string(&trace).unwrap();
-    let (before, _after) = text.split_once(r#""opened"#).expect("it said so");
+    let (before, _after) = text.split_once(r#""opened\n"#).expect("it said so");
     let synced = |name: &str| {
         let mut syncs = before.lines().filter(|line| line.contains("sync("));
         syncs.any(|line| line.contains(&format!("{name}>")))
@@ -300,6 +302,29 @@ async fn what_is_read_at_open_is_synced_before_anything_is_answered_r5() {
             "{name} was not synced before the first answer:\n{before}"
         );
     }
+    renames_are_between_syncs(before);
+}
+
+/// Each rename of ours comes after an fsync of the file and before one of its folder.
+fn renames_are_between_syncs(trace: &str) {
+    let ours = |line: &&str| line.contains("rename(") && line.contains(".new\",");
+    let calls: Vec<&str> = trace.lines().collect();
+    let mut seen = 0;
+    for (at, line) in calls.iter().enumerate().filter(|(_at, line)| ours(line)) {
+        let process = line.split(' ').next().unwrap();
+        let of_process = |line: &&&str| line.starts_with(process) && line.contains("sync(");
+        let before = calls[..at].iter().rfind(of_process).expect("a sync before");
+        let after = calls[at..].iter().find(of_process).expect("a sync after");
+        assert!(
+            before.contains(".new>") && after.contains("data>"),
+            "{before}\n{line}\n{after}"
+        );
+        seen += 1;
+    }
+    assert!(
+        seen >= 2,
+        "boot and guard are replaced at each open:\n{trace}"
+    );
 }
 
 #[tokio::test]

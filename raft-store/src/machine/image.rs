@@ -99,7 +99,7 @@ fn refuse_if_a_mark_falls(ours: &Key, theirs: &Key) -> io::Result<()> {
         if !incoming.is_some_and(|incoming| holds_all_of(mark, incoming)) {
             let slot = incoming.map_or_else(|| "nothing".to_owned(), |m| m.slot.to_string());
             return Err(damaged(format_args!(
-                "a snapshot that lowers the mark of key {hash}, chain {chain}, kind {kind} from \
+                "a snapshot that lowers or changes the mark of key {hash}, chain {chain}, kind {kind} from \
                  {} to {slot}: do not delete anything, the node that sent it has lost entries",
                 mark.slot
             )));

@@ -1,6 +1,6 @@
 //! What the tests ask of the rule, in few words.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use raft_store::command::{
     Act, Advance, Answer, Command, Edit, Enrolment, Import, PermitAsked, Permitted, Proposal,
@@ -244,8 +244,4 @@ pub(crate) fn burnt(at: Slot, moved_at_s: u64) -> Mark {
         stamp: Stamp::Burnt,
         moved_at_s,
     }
-}
-
-pub(crate) fn chains_of(floors: BTreeMap<ChainId, Level>) -> Chains {
-    Chains::Listed(floors)
 }

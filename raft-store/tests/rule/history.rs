@@ -15,7 +15,7 @@ use crate::asked::{
 /// One thing that happens. Requests and commands commit in the order of the history, so a repeated,
 /// late or stale one is just a step that comes later.
 #[derive(Clone, Debug)]
-enum Step {
+pub(crate) enum Step {
     Ask(Advance),
     /// The oldest grants but `skip` is signed, and released as its mode says. A signer that is not
     /// deterministic makes `noise` of it.
@@ -33,7 +33,7 @@ enum Step {
 }
 
 #[derive(Clone, Debug)]
-enum Wish {
+pub(crate) enum Wish {
     Enrol {
         chains: Chains,
         release: ReleaseMode,
@@ -220,7 +220,7 @@ fn nothing_fell(before: &State, after: &State) {
 }
 
 impl Wish {
-    fn at(&self, generation: u64) -> Command {
+    pub(crate) fn at(&self, generation: u64) -> Command {
         let key = hash();
         match self.clone() {
             Self::Enrol {
@@ -263,7 +263,7 @@ impl Wish {
     }
 }
 
-fn step() -> impl Strategy<Value = Step> {
+pub(crate) fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         10 => (chain(), kind(), height(), round(), 0..3u8).prop_map(|(chain, kind, l, r, of)| {
             Step::Ask(Advance { key: hash(), chain, kind, slot: slot(l, r), digest: message(of) })

@@ -7,8 +7,8 @@ use raft_store::state::{CHAINS_MAX, Chains, ReleaseMode};
 use tezos::{BallotVote, ChainId, Kind, Level, OperationName};
 
 use crate::asked::{
-    Agreed, CHAIN, MOST, OTHER_CHAIN, block, bls_key, enrolment, granted, hash, level, message,
-    recorded, refused, replayed, slot,
+    Agreed, MOST, OTHER_CHAIN, block, bls_key, enrolment, granted, hash, level, message, recorded,
+    refused, replayed, slot,
 };
 
 #[test]
@@ -357,10 +357,5 @@ fn a_permit_moves_no_mark() {
         },
     );
     assert_eq!(agreed.state, before);
-    assert!(
-        agreed.state.keys[&hash()]
-            .marks
-            .get(&(CHAIN, Kind::Block))
-            .is_none()
-    );
+    assert_eq!(agreed.mark(Kind::Block), None);
 }
