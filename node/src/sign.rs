@@ -22,6 +22,9 @@ mod routing;
 mod seam;
 mod trail;
 
+#[cfg(test)]
+mod tests;
+
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
