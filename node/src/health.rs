@@ -8,6 +8,9 @@ mod facts;
 mod judge;
 mod ops;
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;

@@ -23,7 +23,7 @@ mod seam;
 mod trail;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::fmt;
 use std::sync::Arc;

@@ -10,5 +10,8 @@ pub mod server;
 mod service;
 pub mod tls;
 
+#[cfg(test)]
+mod tests;
+
 pub use server::serve;
 pub use service::SignerService;

@@ -20,6 +20,13 @@ pub(super) struct Hold {
     renewal: JoinHandle<()>,
 }
 
+/// The hold of one request. It begins when the request first finds nobody to decide it, so that a
+/// leader that dies late is still followed by the next one.
+#[derive(Debug, Default)]
+pub(super) struct Held {
+    since: Option<Instant>,
+}
+
 /// How long a leader that did not answer is left alone, unless another one leads first.
 const RETRY_AFTER: Duration = Duration::from_millis(50);
 
@@ -28,58 +35,81 @@ impl Hold {
     pub(super) fn new(limit: Duration, peers: impl Peers) -> Self {
         let exhausted = Arc::new(AtomicBool::new(false));
         let renewal = tokio::spawn(renew(peers, Arc::clone(&exhausted)));
-        Self {
-            limit,
-            exhausted,
-            renewal,
-        }
+        Self { limit, exhausted, renewal }
     }
 
-    /// The leader, waited for within the hold and the deadline.
+    /// The leader, as far as this node has heard: it may be gone.
     pub(super) async fn leader(
         &self,
         peers: &impl Peers,
+        held: &mut Held,
         deadline: Instant,
     ) -> Result<u64, Failed> {
-        let started = Instant::now();
-        let full = started.checked_add(self.limit).unwrap_or(deadline);
-        let until = if self.exhausted.load(Ordering::Relaxed) {
-            started
-        } else {
-            full.min(deadline)
-        };
+        // A leader that is known already costs no wait and begins no hold.
+        let known = timeout_at(Instant::now(), peers.leader_where(|leader| leader.is_some()));
+        if let Ok(Some(leader)) = known.await {
+            return Ok(leader);
+        }
+        let until = self.end(held).min(deadline);
         match timeout_at(until, peers.leader_where(|leader| leader.is_some())).await {
             Ok(Some(leader)) => Ok(leader),
-            Ok(None) | Err(_) => {
-                // A request that arrived with little time left proves nothing about the election.
-                if started.elapsed() >= self.limit {
-                    self.exhausted.store(true, Ordering::Relaxed);
-                }
-                let held_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-                Err(Failed::NoLeader { held_ms })
-            }
+            Ok(None) | Err(_) => Err(self.give_up(held)),
         }
     }
 
-    /// Waits a moment, or until a node other than `leader` leads.
-    pub(super) async fn another(&self, peers: &impl Peers, leader: u64, deadline: Instant) {
-        let now = Instant::now();
-        let until = now
-            .checked_add(RETRY_AFTER)
-            .unwrap_or(deadline)
-            .min(deadline);
+    /// The leader did not answer, or does not lead. Waits a moment, or until another one leads.
+    ///
+    /// # Errors
+    /// [`Failed::NoLeader`] once the hold is over.
+    pub(super) async fn another(
+        &self,
+        peers: &impl Peers,
+        leader: u64,
+        held: &mut Held,
+        deadline: Instant,
+    ) -> Result<(), Failed> {
+        let end = self.end(held).min(deadline);
+        if Instant::now() >= end {
+            return Err(self.give_up(held));
+        }
+        let retry = Instant::now().checked_add(RETRY_AFTER).unwrap_or(end).min(end);
         let another = peers.leader_where(|led_by| led_by.is_some_and(|other| other != leader));
         // Either way the caller looks again.
-        drop(timeout_at(until, another).await);
+        drop(timeout_at(retry, another).await);
+        Ok(())
+    }
+
+    /// Somebody decided: there is a leader.
+    pub(super) fn renew(&self) {
+        self.exhausted.store(false, Ordering::Relaxed);
+    }
+
+    /// When this request stops waiting for a leader.
+    fn end(&self, held: &mut Held) -> Instant {
+        let since = *held.since.get_or_insert_with(Instant::now);
+        if self.exhausted.load(Ordering::Relaxed) {
+            return since;
+        }
+        since.checked_add(self.limit).unwrap_or(since)
+    }
+
+    fn give_up(&self, held: &Held) -> Failed {
+        let waited = held.since.map_or(Duration::ZERO, |since| since.elapsed());
+        // A request with little time left proves nothing about the election.
+        if waited >= self.limit {
+            self.exhausted.store(true, Ordering::Relaxed);
+        }
+        let held_ms = u64::try_from(waited.as_millis()).unwrap_or(u64::MAX);
+        Failed::NoLeader { held_ms }
     }
 }
 
 /// Every leader that is heard of renews the hold, also one that nobody asked for anything.
 async fn renew(peers: impl Peers, exhausted: Arc<AtomicBool>) {
     loop {
-        peers.leader_where(|leader| leader.is_some()).await;
+        let leader = peers.leader_where(|leader| leader.is_some()).await;
         exhausted.store(false, Ordering::Relaxed);
-        peers.leader_where(|leader| leader.is_none()).await;
+        peers.leader_where(|led_by| led_by != leader).await;
     }
 }
 

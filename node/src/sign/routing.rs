@@ -7,6 +7,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::SignPath;
 use super::ask::Ask;
+use super::hold::Held;
 use super::seam::Peers;
 use super::trail::Trail;
 use crate::admission::Admission;
@@ -70,8 +71,9 @@ impl<P: Peers> SignPath<P> {
     /// same bytes get the same signature (P3), so asking twice is safe.
     async fn somewhere(&self, ask: &Ask, deadline: Instant) -> Reply {
         let trail = Trail::new(ask, None);
+        let mut held = Held::default();
         loop {
-            let leader = match self.hold.leader(&self.peers, deadline).await {
+            let leader = match self.hold.leader(&self.peers, &mut held, deadline).await {
                 Ok(leader) => leader,
                 Err(failed) => return self.leave(&trail, failed.into()),
             };
@@ -81,10 +83,17 @@ impl<P: Peers> SignPath<P> {
                 self.there(leader, ask, deadline, &trail).await
             };
             match reply {
-                Reply::Failed(Failed::NotLeader { .. }) if Instant::now() < deadline => {
-                    self.hold.another(&self.peers, leader, deadline).await;
+                Reply::Failed(Failed::NotLeader { .. }) => {
+                    let another = self.hold.another(&self.peers, leader, &mut held, deadline);
+                    if let Err(failed) = another.await {
+                        return self.leave(&trail, failed.into());
+                    }
                 }
-                reply => return reply,
+                Reply::Failed(Failed::OutOfTime) => return reply,
+                reply => {
+                    self.hold.renew();
+                    return reply;
+                }
             }
         }
     }

@@ -1,17 +1,22 @@
 //! Getting an entry committed through this node within a deadline, and saying honestly what is not
 //! known when that fails.
 
+use std::time::Duration;
+
 use openraft::ReadPolicy;
-use openraft::async_runtime::WatchReceiver as _;
 use openraft::errors::{ClientWriteError, Fatal, ForwardReason, LinearizableReadError, RaftError};
 use openraft::raft::ClientWriteResponse;
 use serde::{Deserialize, Serialize};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep, timeout_at};
 
 use super::Ledger;
 use crate::command::{Act, Answer, Proposal};
 use crate::machine::StateDisk;
 use crate::types::{EntryId, Types};
+
+/// How often a leader that no majority acknowledges looks again. Each look wakes consensus, so
+/// waiting for consensus to change instead would spin.
+const LOOK_AGAIN: Duration = Duration::from_millis(5);
 
 /// Why there is no decision. Never a refusal: the entry may or may not be committed, now or later.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize, thiserror::Error)]
@@ -60,7 +65,6 @@ impl<D: StateDisk> Ledger<D> {
             act,
         };
         let committed = async {
-            let mut metrics = self.raft.metrics();
             loop {
                 match self.raft.client_write(proposal.clone()).await {
                     Ok(ClientWriteResponse { log_id, data, .. }) => {
@@ -73,10 +77,7 @@ impl<D: StateDisk> Ledger<D> {
                     Err(RaftError::APIError(ClientWriteError::ForwardToLeader(forward)))
                         if forward.reason == ForwardReason::LeaseExpired =>
                     {
-                        metrics
-                            .changed()
-                            .await
-                            .map_err(|_gone| stopped("consensus is gone"))?;
+                        sleep(LOOK_AGAIN).await;
                     }
                     Err(error) => return Err(unavailable(error)),
                 }
@@ -95,24 +96,17 @@ impl<D: StateDisk> Ledger<D> {
     /// [`Unavailable`].
     pub async fn confirm(&self, deadline: Instant) -> Result<(), Unavailable> {
         let confirmed = async {
-            let mut metrics = self.raft.metrics();
             loop {
                 match self.raft.ensure_linearizable(ReadPolicy::ReadIndex).await {
                     Ok(_read_index) => return Ok(()),
                     // Another round may find a majority; until then nothing is known.
                     Err(RaftError::APIError(LinearizableReadError::QuorumNotEnough(_))) => {
-                        metrics
-                            .changed()
-                            .await
-                            .map_err(|_gone| stopped("consensus is gone"))?;
+                        sleep(LOOK_AGAIN).await;
                     }
                     Err(RaftError::APIError(LinearizableReadError::ForwardToLeader(forward)))
                         if forward.reason == ForwardReason::LeaseExpired =>
                     {
-                        metrics
-                            .changed()
-                            .await
-                            .map_err(|_gone| stopped("consensus is gone"))?;
+                        sleep(LOOK_AGAIN).await;
                     }
                     Err(RaftError::APIError(LinearizableReadError::ForwardToLeader(forward))) => {
                         return Err(Unavailable::NotLeader {

@@ -219,6 +219,11 @@ async fn node(me: u64, wires: &Arc<Wires>, limits: &Limits, signers: Vec<Arc<dyn
 }
 
 impl Seat {
+    /// Whether no key has a mark.
+    pub(crate) fn marks_nothing(&self) -> bool {
+        self.ledger.state().keys.values().all(|key| key.marks.is_empty())
+    }
+
     /// Waits until this node has applied `index`.
     async fn applied(&self, index: u64) {
         let mut metrics = self.raft.metrics();
