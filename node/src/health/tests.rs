@@ -161,6 +161,6 @@ async fn there_is_nothing_to_change_and_nothing_else_to_find() {
     assert!(status.contains("\"role\":\"follower\"") && status.contains("\"ready\":true"), "{status}");
     let metrics = probe.send("GET", "/metrics").await;
     assert!(metrics.contains("\r\ncontent-type: application/openmetrics-text"), "{metrics}");
-    assert!(metrics.contains("# TYPE quorate_requests counter\n"), "{metrics}");
+    assert!(metrics.contains("quorate_build_info{version="), "{metrics}");
     assert!(metrics.ends_with("# EOF\n"), "{metrics}");
 }
