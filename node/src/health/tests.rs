@@ -22,7 +22,10 @@ fn leader() -> Facts {
 }
 
 fn follower() -> Facts {
-    let heard = PeerFacts { hello_age: Some(Duration::from_millis(100)), suspect: None };
+    let heard = PeerFacts {
+        hello_age: Some(Duration::from_millis(100)),
+        suspect: None,
+    };
     Facts {
         leader: Some(2),
         quorum_ack_age: None,
@@ -40,33 +43,115 @@ fn judged(facts: &Facts) -> Health {
 fn a_leader_and_a_follower_that_can_forward_are_ready() {
     assert!(judged(&leader()).is_ready());
     assert!(judged(&leader()).leads);
-    assert!(judged(&follower()).is_ready(), "a follower needs no secret of its own");
+    assert!(
+        judged(&follower()).is_ready(),
+        "a follower needs no secret of its own"
+    );
     assert!(!judged(&follower()).leads);
 }
 
 #[test]
 fn each_thing_that_readiness_needs_is_missed_by_name() {
     let stale = Some(Duration::from_millis(1_600));
-    let silent = PeerFacts { hello_age: Some(Duration::from_secs(2)), suspect: None };
-    let suspect = PeerFacts { suspect: Some("a clone".to_owned()), ..follower().peers[&2].clone() };
+    let silent = PeerFacts {
+        hello_age: Some(Duration::from_secs(2)),
+        suspect: None,
+    };
+    let suspect = PeerFacts {
+        suspect: Some("a clone".to_owned()),
+        ..follower().peers[&2].clone()
+    };
     for (facts, missed) in [
-        (Facts { voters: vec![2, 3], ..leader() }, Check::Voter),
-        (Facts { draining: true, ..leader() }, Check::Serving),
-        (Facts { locked: true, ..leader() }, Check::Unlocked),
-        (Facts { store_fault: Some("full".to_owned()), ..leader() }, Check::Store),
-        (Facts { leader: None, ..leader() }, Check::Leader),
-        (Facts { quorum_ack_age: stale, ..leader() }, Check::Leader),
-        (Facts { quorum_ack_age: None, ..leader() }, Check::Leader),
-        (Facts { peers: BTreeMap::new(), ..follower() }, Check::Leader),
-        (Facts { peers: BTreeMap::from([(2, silent)]), ..follower() }, Check::Leader),
-        (Facts { peers: BTreeMap::from([(2, suspect)]), ..follower() }, Check::Leader),
-        (Facts { keys_usable: 0, ..leader() }, Check::Keys),
+        (
+            Facts {
+                voters: vec![2, 3],
+                ..leader()
+            },
+            Check::Voter,
+        ),
+        (
+            Facts {
+                draining: true,
+                ..leader()
+            },
+            Check::Serving,
+        ),
+        (
+            Facts {
+                locked: true,
+                ..leader()
+            },
+            Check::Unlocked,
+        ),
+        (
+            Facts {
+                store_fault: Some("full".to_owned()),
+                ..leader()
+            },
+            Check::Store,
+        ),
+        (
+            Facts {
+                leader: None,
+                ..leader()
+            },
+            Check::Leader,
+        ),
+        (
+            Facts {
+                quorum_ack_age: stale,
+                ..leader()
+            },
+            Check::Leader,
+        ),
+        (
+            Facts {
+                quorum_ack_age: None,
+                ..leader()
+            },
+            Check::Leader,
+        ),
+        (
+            Facts {
+                peers: BTreeMap::new(),
+                ..follower()
+            },
+            Check::Leader,
+        ),
+        (
+            Facts {
+                peers: BTreeMap::from([(2, silent)]),
+                ..follower()
+            },
+            Check::Leader,
+        ),
+        (
+            Facts {
+                peers: BTreeMap::from([(2, suspect)]),
+                ..follower()
+            },
+            Check::Leader,
+        ),
+        (
+            Facts {
+                keys_usable: 0,
+                ..leader()
+            },
+            Check::Keys,
+        ),
     ] {
         let health = judged(&facts);
         assert_eq!(health.failed, [missed], "{facts:?}");
         assert!(!health.leads || missed == Check::Voter, "{facts:?}");
     }
-    assert!(judged(&Facts { keys_enabled: 0, keys_usable: 0, ..leader() }).is_ready());
+    assert!(
+        judged(&Facts {
+            keys_enabled: 0,
+            keys_usable: 0,
+            ..leader()
+        })
+        .is_ready()
+    );
     assert_eq!(judged(&Facts::default()).role, Role::Unformed);
 }
 
@@ -74,14 +159,36 @@ fn each_thing_that_readiness_needs_is_missed_by_name() {
 fn one_election_does_not_flip_readiness_and_a_lost_majority_does() {
     let mut judge = Judge::new(&Times::default());
     let start = Instant::now();
-    let none = Facts { leader: None, ..follower() };
+    let none = Facts {
+        leader: None,
+        ..follower()
+    };
     assert!(judge.judge(&follower(), start).is_ready());
-    assert!(judge.judge(&none, start + Duration::from_millis(2_900)).is_ready());
-    assert!(!judge.judge(&none, start + Duration::from_millis(3_100)).is_ready());
-    assert!(judge.judge(&leader(), start + Duration::from_millis(3_200)).is_ready());
+    assert!(
+        judge
+            .judge(&none, start + Duration::from_millis(2_900))
+            .is_ready()
+    );
+    assert!(
+        !judge
+            .judge(&none, start + Duration::from_millis(3_100))
+            .is_ready()
+    );
+    assert!(
+        judge
+            .judge(&leader(), start + Duration::from_millis(3_200))
+            .is_ready()
+    );
     // No grace for what is no election.
-    let draining = Facts { draining: true, ..leader() };
-    assert!(!judge.judge(&draining, start + Duration::from_millis(3_300)).is_ready());
+    let draining = Facts {
+        draining: true,
+        ..leader()
+    };
+    assert!(
+        !judge
+            .judge(&draining, start + Duration::from_millis(3_300))
+            .is_ready()
+    );
 }
 
 /// The ops listener over facts that a test changes.
@@ -102,7 +209,12 @@ async fn probe(facts: Facts) -> Probe {
     let ops = Ops::new(monitor.clone(), Arc::new(Metrics::default()), source);
     let (stop, stopped) = watch::channel(false);
     tokio::spawn(serve_ops(listener, ops, stopped));
-    Probe { port, facts, monitor, stop }
+    Probe {
+        port,
+        facts,
+        monitor,
+        stop,
+    }
 }
 
 impl Probe {
@@ -116,30 +228,64 @@ impl Probe {
     }
 
     async fn status(&self, method: &str, path: &str) -> String {
-        self.send(method, path).await.split(' ').nth(1).unwrap().to_owned()
+        self.send(method, path)
+            .await
+            .split(' ')
+            .nth(1)
+            .unwrap()
+            .to_owned()
     }
 }
 
 #[tokio::test]
 async fn the_routes_answer_200_or_503_with_a_minimal_body() {
     let probe = probe(leader()).await;
-    for path in ["/livez", "/readyz", "/leader", "/readyz/leader", "/readyz/keys"] {
+    for path in [
+        "/livez",
+        "/readyz",
+        "/leader",
+        "/readyz/leader",
+        "/readyz/keys",
+    ] {
         let answer = probe.send("GET", path).await;
         assert!(answer.starts_with("HTTP/1.0 200 OK\r\n"), "{answer}");
         assert!(answer.contains("x-signer-role: leader\r\n"), "{answer}");
-        assert!(answer.ends_with("\r\n\r\n{\"role\":\"leader\",\"status\":\"ok\"}\n"), "{answer}");
+        assert!(
+            answer.ends_with("\r\n\r\n{\"role\":\"leader\",\"status\":\"ok\"}\n"),
+            "{answer}"
+        );
         let head = probe.send("HEAD", path).await;
-        assert!(head.starts_with("HTTP/1.0 200 OK\r\n") && head.ends_with("\r\n\r\n"), "{head}");
+        assert!(
+            head.starts_with("HTTP/1.0 200 OK\r\n") && head.ends_with("\r\n\r\n"),
+            "{head}"
+        );
     }
-    *probe.facts.lock().unwrap() = Facts { draining: true, ..leader() };
-    probe.monitor.watch().wait_for(|health| !health.is_ready()).await.unwrap();
+    *probe.facts.lock().unwrap() = Facts {
+        draining: true,
+        ..leader()
+    };
+    probe
+        .monitor
+        .watch()
+        .wait_for(|health| !health.is_ready())
+        .await
+        .unwrap();
     for path in ["/readyz", "/leader", "/readyz/serving"] {
         let answer = probe.send("GET", path).await;
         assert!(answer.starts_with("HTTP/1.0 503 "), "{answer}");
         assert!(answer.contains("retry-after: 1\r\n"), "{answer}");
     }
-    assert!(probe.send("GET", "/readyz").await.contains("\"failed\":[\"serving\"]"));
-    assert_eq!(probe.status("GET", "/livez").await, "200", "it never looks at anything else");
+    assert!(
+        probe
+            .send("GET", "/readyz")
+            .await
+            .contains("\"failed\":[\"serving\"]")
+    );
+    assert_eq!(
+        probe.status("GET", "/livez").await,
+        "200",
+        "it never looks at anything else"
+    );
     assert_eq!(probe.status("GET", "/readyz/leader").await, "200");
     drop(probe.stop);
 }
@@ -148,19 +294,42 @@ async fn the_routes_answer_200_or_503_with_a_minimal_body() {
 async fn there_is_nothing_to_change_and_nothing_else_to_find() {
     let probe = probe(follower()).await;
     for method in ["POST", "PUT", "DELETE", "OPTIONS", "PATCH"] {
-        for path in ["/livez", "/readyz", "/leader", "/metrics", "/status", "/readyz/keys"] {
+        for path in [
+            "/livez",
+            "/readyz",
+            "/leader",
+            "/metrics",
+            "/status",
+            "/readyz/keys",
+        ] {
             let answer = probe.send(method, path).await;
-            assert!(answer.starts_with("HTTP/1.0 405 "), "{method} {path}: {answer}");
+            assert!(
+                answer.starts_with("HTTP/1.0 405 "),
+                "{method} {path}: {answer}"
+            );
             assert!(answer.contains("allow: GET, HEAD\r\n"), "{answer}");
         }
     }
-    for path in ["/", "/readyz/", "/readyz/nothing", "/livez/x", "/keys", "/readyzz"] {
+    for path in [
+        "/",
+        "/readyz/",
+        "/readyz/nothing",
+        "/livez/x",
+        "/keys",
+        "/readyzz",
+    ] {
         assert_eq!(probe.status("GET", path).await, "404", "{path}");
     }
     let status = probe.send("GET", "/status").await;
-    assert!(status.contains("\"role\":\"follower\"") && status.contains("\"ready\":true"), "{status}");
+    assert!(
+        status.contains("\"role\":\"follower\"") && status.contains("\"ready\":true"),
+        "{status}"
+    );
     let metrics = probe.send("GET", "/metrics").await;
-    assert!(metrics.contains("\r\ncontent-type: application/openmetrics-text"), "{metrics}");
+    assert!(
+        metrics.contains("\r\ncontent-type: application/openmetrics-text"),
+        "{metrics}"
+    );
     assert!(metrics.contains("quorate_build_info{version="), "{metrics}");
     assert!(metrics.ends_with("# EOF\n"), "{metrics}");
 }

@@ -35,7 +35,11 @@ impl Hold {
     pub(super) fn new(limit: Duration, peers: impl Peers) -> Self {
         let exhausted = Arc::new(AtomicBool::new(false));
         let renewal = tokio::spawn(renew(peers, Arc::clone(&exhausted)));
-        Self { limit, exhausted, renewal }
+        Self {
+            limit,
+            exhausted,
+            renewal,
+        }
     }
 
     /// The leader, as far as this node has heard: it may be gone.
@@ -46,7 +50,10 @@ impl Hold {
         deadline: Instant,
     ) -> Result<u64, Failed> {
         // A leader that is known already costs no wait and begins no hold.
-        let known = timeout_at(Instant::now(), peers.leader_where(|leader| leader.is_some()));
+        let known = timeout_at(
+            Instant::now(),
+            peers.leader_where(|leader| leader.is_some()),
+        );
         if let Ok(Some(leader)) = known.await {
             return Ok(leader);
         }
@@ -72,7 +79,10 @@ impl Hold {
         if Instant::now() >= end {
             return Err(self.give_up(held));
         }
-        let retry = Instant::now().checked_add(RETRY_AFTER).unwrap_or(end).min(end);
+        let retry = Instant::now()
+            .checked_add(RETRY_AFTER)
+            .unwrap_or(end)
+            .min(end);
         let another = peers.leader_where(|led_by| led_by.is_some_and(|other| other != leader));
         // Either way the caller looks again.
         drop(timeout_at(retry, another).await);

@@ -43,7 +43,13 @@ pub(crate) fn attestation(level: u32, payload: u8) -> Vec<u8> {
 
 pub(crate) fn ask(key: &PublicKey, bytes: Vec<u8>) -> Ask {
     let (authentication, version) = (None, Some(3));
-    Ask::Sign(Sign { key: key.hash(), bytes, authentication, version, authorized_only: false })
+    Ask::Sign(Sign {
+        key: key.hash(),
+        bytes,
+        authentication,
+        version,
+        authorized_only: false,
+    })
 }
 
 pub(crate) fn signature(reply: &Reply) -> Signature {
@@ -81,7 +87,11 @@ async fn p3_every_node_answers_the_same_bytes_with_the_same_signature() {
     }
     signer.key().verify(&message, &signatures[0]).unwrap();
     assert!(signatures.iter().all(|other| *other == signatures[0]));
-    assert_eq!(world.forwarded(), 2 + usize::from(world.leader().await != 1), "one hop each");
+    assert_eq!(
+        world.forwarded(),
+        2 + usize::from(world.leader().await != 1),
+        "one hop each"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -106,10 +116,19 @@ async fn r3_of_conflicting_messages_for_one_slot_on_all_nodes_exactly_one_is_sig
             world.ask(u64::from(n % 3) + 1, request)
         });
         let replies = futures_util::future::join_all(asked).await;
-        let signed = replies.iter().filter(|reply| matches!(reply, Reply::Signed { .. })).count();
+        let signed = replies
+            .iter()
+            .filter(|reply| matches!(reply, Reply::Signed { .. }))
+            .count();
         assert_eq!(signed, 1, "level {level}");
-        for reply in replies.iter().filter(|reply| !matches!(reply, Reply::Signed { .. })) {
-            assert!(matches!(refusal(reply), Refusal::Conflict { .. }), "{reply:?}");
+        for reply in replies
+            .iter()
+            .filter(|reply| !matches!(reply, Reply::Signed { .. }))
+        {
+            assert!(
+                matches!(refusal(reply), Refusal::Conflict { .. }),
+                "{reply:?}"
+            );
         }
     }
     assert_eq!(signer.signed(), 10);
@@ -120,7 +139,13 @@ async fn what_cannot_be_decoded_is_refused_and_names_what_is_known() {
     let (world, signer) = cluster(1, Curve::Ed25519).await;
     let mut longer = attestation(10, 1);
     longer.push(0);
-    for bytes in [longer, vec![0x04, 1], vec![0x13], vec![0xff; 50], Vec::new()] {
+    for bytes in [
+        longer,
+        vec![0x04, 1],
+        vec![0x13],
+        vec![0xff; 50],
+        Vec::new(),
+    ] {
         let reply = world.ask(1, ask(&signer.key(), bytes)).await;
         assert_eq!(reply.http().status(), 400, "{reply:?}");
     }
@@ -133,15 +158,28 @@ async fn a_denial_says_who_must_act() {
     let stranger = TestSigner::deterministic(Curve::Ed25519).key();
     for node in 1..=3 {
         let reply = world.ask(node, ask(&stranger, attestation(10, 1))).await;
-        let Reply::Refused(refused) = &reply else { panic!("{reply:?}") };
-        assert!(matches!(**refused, Refused::Denied { why: Denied::Unknown, .. }));
+        let Reply::Refused(refused) = &reply else {
+            panic!("{reply:?}")
+        };
+        assert!(matches!(
+            **refused,
+            Refused::Denied {
+                why: Denied::Unknown,
+                ..
+            }
+        ));
         assert_eq!(reply.http().status(), 404);
     }
     let mut plain = ask(&signer.key(), attestation(10, 1));
-    let Ask::Sign(sign) = &mut plain else { panic!() };
+    let Ask::Sign(sign) = &mut plain else {
+        panic!()
+    };
     sign.authorized_only = true;
     let reply = world.ask(2, plain).await;
-    assert_eq!((reply.http().status().as_u16(), reply.reason()), (403, Some("plain_http")));
+    assert_eq!(
+        (reply.http().status().as_u16(), reply.reason()),
+        (403, Some("plain_http"))
+    );
     assert_eq!(signer.signed(), 0);
 }
 
@@ -157,18 +195,36 @@ async fn an_authorized_client_is_served_and_nobody_else() {
     let message = attestation(10, 1);
     let authenticated = |by: &tezos::SecretKey, over: &[u8]| {
         let signed = tezos::wire::authentication_message(&signer.key().hash(), over);
-        let Ask::Sign(mut sign) = ask(&signer.key(), message.clone()) else { panic!() };
+        let Ask::Sign(mut sign) = ask(&signer.key(), message.clone()) else {
+            panic!()
+        };
         sign.authentication = Some(by.sign(&signed).to_string());
         sign.authorized_only = true;
         Ask::Sign(sign)
     };
     let status = |reply: Reply| reply.http().status().as_u16();
-    assert_eq!(status(world.ask(1, ask(&signer.key(), message.clone())).await), 401);
+    assert_eq!(
+        status(world.ask(1, ask(&signer.key(), message.clone())).await),
+        401
+    );
     let stranger = tezos::SecretKey::generate(Curve::Secp256k1).unwrap();
-    assert_eq!(status(world.ask(2, authenticated(&stranger, &message)).await), 403);
-    assert_eq!(status(world.ask(3, authenticated(&client, &attestation(11, 1))).await), 403);
+    assert_eq!(
+        status(world.ask(2, authenticated(&stranger, &message)).await),
+        403
+    );
+    assert_eq!(
+        status(
+            world
+                .ask(3, authenticated(&client, &attestation(11, 1)))
+                .await
+        ),
+        403
+    );
     assert_eq!(signer.signed(), 0);
-    assert_eq!(status(world.ask(2, authenticated(&client, &message)).await), 200);
+    assert_eq!(
+        status(world.ask(2, authenticated(&client, &message)).await),
+        200
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -177,7 +233,9 @@ async fn a_disabled_key_is_refused_on_every_node_and_says_how_to_enable_it() {
     let key = signer.key().hash();
     world.command(Command::Disable { key, generation: 1 }).await;
     for node in 1..=3 {
-        let reply = world.ask(node, ask(&signer.key(), attestation(10, 1))).await;
+        let reply = world
+            .ask(node, ask(&signer.key(), attestation(10, 1)))
+            .await;
         assert_eq!(refusal(&reply), Refusal::Disabled);
         assert_eq!(reply.http().status(), 409);
     }
@@ -192,14 +250,22 @@ async fn a_bls_key_proves_its_possession_and_no_other_key_does() {
     world.enrol(&other.key(), ReleaseMode::AfterCommit).await;
     let follower = world.follower().await;
 
-    let prove = |key: &PublicKey| Ask::Prove(Prove { key: key.hash(), bls_pk: None });
+    let prove = |key: &PublicKey| {
+        Ask::Prove(Prove {
+            key: key.hash(),
+            bls_pk: None,
+        })
+    };
     let Reply::Proven { proof } = world.ask(follower, prove(&bls.key())).await else {
         panic!("no proof")
     };
     let possession = tezos::possession::Possession::new(&bls.key(), None).unwrap();
     possession.verify(&bls.key(), &proof).unwrap();
     let reply = world.ask(follower, prove(&other.key())).await;
-    assert_eq!((reply.http().status().as_u16(), reply.reason()), (403, Some("no_possession")));
+    assert_eq!(
+        (reply.http().status().as_u16(), reply.reason()),
+        (403, Some("no_possession"))
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -210,23 +276,41 @@ async fn r23_a_baker_that_hangs_up_does_not_drop_a_grant_half_way() {
     for (level, node) in [(10, leader), (11, follower)] {
         signer.hang().await;
         let asked = world.ask(node, ask(&signer.key(), attestation(level, 1)));
-        tokio::time::timeout(Duration::from_millis(500), asked).await.unwrap_err();
+        tokio::time::timeout(Duration::from_millis(500), asked)
+            .await
+            .unwrap_err();
         let path = &world.nodes[&leader].path;
         assert_eq!(*path.admission().in_work().borrow(), 1, "the work goes on");
         let before = signer.signed();
         signer.resume();
-        path.admission().in_work().wait_for(|count| *count == 0).await.unwrap();
-        assert_eq!(signer.signed(), before + 1, "the grant was signed though nobody waits");
-        let conflict = world.ask(node, ask(&signer.key(), attestation(level, 2))).await;
+        path.admission()
+            .in_work()
+            .wait_for(|count| *count == 0)
+            .await
+            .unwrap();
+        assert_eq!(
+            signer.signed(),
+            before + 1,
+            "the grant was signed though nobody waits"
+        );
+        let conflict = world
+            .ask(node, ask(&signer.key(), attestation(level, 2)))
+            .await;
         assert!(matches!(refusal(&conflict), Refusal::Conflict { .. }));
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn r43_behind_a_hung_secret_one_key_takes_no_more_than_its_places() {
-    let (hung, well) =
-        (TestSigner::deterministic(Curve::Ed25519), TestSigner::deterministic(Curve::P256));
-    let limits = Limits { in_flight_max: 6, in_flight_per_key_max: 4, ..Limits::default() };
+    let (hung, well) = (
+        TestSigner::deterministic(Curve::Ed25519),
+        TestSigner::deterministic(Curve::P256),
+    );
+    let limits = Limits {
+        in_flight_max: 6,
+        in_flight_per_key_max: 4,
+        ..Limits::default()
+    };
     let signers = vec![hung.shared(), well.shared()];
     let world = World::start_with(1, &limits, |_node| signers.clone()).await;
     world.enrol(&hung.key(), ReleaseMode::AfterCommit).await;
@@ -235,13 +319,24 @@ async fn r43_behind_a_hung_secret_one_key_takes_no_more_than_its_places() {
 
     let flood = (0..20).map(|_n| world.ask(1, ask(&hung.key(), attestation(10, 1))));
     let replies = futures_util::future::join_all(flood).await;
-    let reasons = |reason| replies.iter().filter(|reply| reply.reason() == Some(reason)).count();
+    let reasons = |reason| {
+        replies
+            .iter()
+            .filter(|reply| reply.reason() == Some(reason))
+            .count()
+    };
     assert_eq!((reasons("overloaded"), reasons("out_of_time")), (16, 4));
 
     let reply = world.ask(1, ask(&well.key(), attestation(10, 1))).await;
     signature(&reply);
     hung.resume();
-    world.nodes[&1].path.admission().in_work().wait_for(|count| *count == 0).await.unwrap();
+    world.nodes[&1]
+        .path
+        .admission()
+        .in_work()
+        .wait_for(|count| *count == 0)
+        .await
+        .unwrap();
     signature(&world.ask(1, ask(&hung.key(), attestation(10, 1))).await);
 }
 
@@ -251,7 +346,10 @@ async fn a_node_without_the_secret_moves_no_mark() {
     let world = World::start_with(1, &Limits::default(), |_node| Vec::new()).await;
     world.enrol(&signer.key(), ReleaseMode::AfterCommit).await;
     let reply = world.ask(1, ask(&signer.key(), attestation(10, 1))).await;
-    assert!(matches!(reply, Reply::Failed(Failed::CannotSign { .. })), "{reply:?}");
+    assert!(
+        matches!(reply, Reply::Failed(Failed::CannotSign { .. })),
+        "{reply:?}"
+    );
     let state = world.nodes[&1].path.peers().ledger().state();
     assert!(state.keys[&signer.key().hash()].marks.is_empty());
 }
@@ -262,7 +360,10 @@ async fn a_secret_that_signs_differently_each_time_serves_no_key_released_after_
     let world = World::start(1, &[hsm.shared()]).await;
     world.enrol(&hsm.key(), ReleaseMode::AfterCommit).await;
     let reply = world.ask(1, ask(&hsm.key(), attestation(10, 1))).await;
-    assert!(matches!(reply, Reply::Failed(Failed::CannotSign { .. })), "{reply:?}");
+    assert!(
+        matches!(reply, Reply::Failed(Failed::CannotSign { .. })),
+        "{reply:?}"
+    );
     assert_eq!(hsm.signed(), 0);
 }
 
@@ -274,8 +375,14 @@ async fn a_deadline_that_travels_is_kept() {
     let started = Instant::now();
     let within = Duration::from_millis(300);
     let path = Arc::clone(&world.nodes[&leader].path);
-    let reply = path.forwarded(ask(&signer.key(), attestation(10, 1)), 9, within).await;
+    let reply = path
+        .forwarded(ask(&signer.key(), attestation(10, 1)), 9, within)
+        .await;
     assert_eq!(reply, Reply::Failed(Failed::OutOfTime));
-    assert!(started.elapsed() < Duration::from_millis(400), "{:?}", started.elapsed());
+    assert!(
+        started.elapsed() < Duration::from_millis(400),
+        "{:?}",
+        started.elapsed()
+    );
     signer.resume();
 }

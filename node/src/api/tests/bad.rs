@@ -27,8 +27,16 @@ async fn every_class_of_bad_request_has_its_own_clear_answer() {
             "Failed to parsed an argument in path. After \"keys\", the value \"tz1nonsense\" is not acceptable for type \"pkh\"",
         ),
         // Queries.
-        (post(keys("?version=9"), json, &good), 400, "Failed to parse the query string: version"),
-        (post(keys("?versoin=3"), json, &good), 400, "Failed to parse the query string: unknown"),
+        (
+            post(keys("?version=9"), json, &good),
+            400,
+            "Failed to parse the query string: version",
+        ),
+        (
+            post(keys("?versoin=3"), json, &good),
+            400,
+            "Failed to parse the query string: unknown",
+        ),
         (
             post(keys("?version=3&version=3"), json, &good),
             400,
@@ -40,22 +48,78 @@ async fn every_class_of_bad_request_has_its_own_clear_answer() {
             "Failed to parse the query string: parameter \"authentication\" is empty",
         ),
         // Content types.
-        (post(keys(""), "Content-Type: text/plain\r\n", &good), 415, ""),
-        (post(keys(""), "Content-Type: application/bson\r\n", &good), 415, ""),
-        (post(keys(""), "Accept: text/html\r\n", &good), 406, "application/json"),
+        (
+            post(keys(""), "Content-Type: text/plain\r\n", &good),
+            415,
+            "",
+        ),
+        (
+            post(keys(""), "Content-Type: application/bson\r\n", &good),
+            415,
+            "",
+        ),
+        (
+            post(keys(""), "Accept: text/html\r\n", &good),
+            406,
+            "application/json",
+        ),
         // Bodies.
-        (post(keys(""), json, ""), 400, "Failed to parse the request body: expected one JSON"),
-        (post(keys(""), json, "\"\""), 400, "Failed to parse the request body: can't sign empty"),
-        (post(keys(""), json, "\"abc\""), 400, "Failed to parse the request body: 3 hexadecimal"),
-        (post(keys(""), json, "\"zz\""), 400, "Failed to parse the request body: no hexadecimal"),
-        (post(keys(""), json, "\"0x11\""), 400, "Failed to parse the request body: write the"),
-        (post(keys(""), json, "{\"data\":1}"), 400, "Failed to parse the request body: expected"),
-        (post(keys(""), json, &format!("{good}{good}")), 400, "Failed to parse the request body:"),
-        (post(keys(""), json, &good[..good.len() - 1]), 400, "Failed to parse the request body:"),
+        (
+            post(keys(""), json, ""),
+            400,
+            "Failed to parse the request body: expected one JSON",
+        ),
+        (
+            post(keys(""), json, "\"\""),
+            400,
+            "Failed to parse the request body: can't sign empty",
+        ),
+        (
+            post(keys(""), json, "\"abc\""),
+            400,
+            "Failed to parse the request body: 3 hexadecimal",
+        ),
+        (
+            post(keys(""), json, "\"zz\""),
+            400,
+            "Failed to parse the request body: no hexadecimal",
+        ),
+        (
+            post(keys(""), json, "\"0x11\""),
+            400,
+            "Failed to parse the request body: write the",
+        ),
+        (
+            post(keys(""), json, "{\"data\":1}"),
+            400,
+            "Failed to parse the request body: expected",
+        ),
+        (
+            post(keys(""), json, &format!("{good}{good}")),
+            400,
+            "Failed to parse the request body:",
+        ),
+        (
+            post(keys(""), json, &good[..good.len() - 1]),
+            400,
+            "Failed to parse the request body:",
+        ),
         // Messages that are hex and nothing that is ever signed.
-        (post(keys(""), json, "\"05\""), 400, "magic byte 0x05 not allowed"),
-        (post(keys(""), json, "\"04\""), 400, "magic byte 0x04 not allowed"),
-        (post(keys(""), json, "\"ff\""), 400, "magic byte 0xFF not allowed"),
+        (
+            post(keys(""), json, "\"05\""),
+            400,
+            "magic byte 0x05 not allowed",
+        ),
+        (
+            post(keys(""), json, "\"04\""),
+            400,
+            "magic byte 0x04 not allowed",
+        ),
+        (
+            post(keys(""), json, "\"ff\""),
+            400,
+            "magic byte 0xFF not allowed",
+        ),
     ] {
         let answer = served.exchange(&request).await;
         assert_eq!(status(&answer), code, "{request}\n{answer}");
@@ -80,12 +144,18 @@ async fn a_method_that_a_service_has_not_is_told_which_it_has() {
         (format!("/bls_prove_possession/{key}"), "GET"),
     ] {
         for method in ["PUT", "DELETE", "PATCH", "OPTIONS", "BREW"] {
-            let request = format!("{method} {target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+            let request =
+                format!("{method} {target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
             let answer = served.exchange(request).await;
             assert_eq!(status(&answer), 405, "{answer}");
-            assert!(answer.contains(&format!("\r\nallow: {allowed}\r\n")), "{answer}");
+            assert!(
+                answer.contains(&format!("\r\nallow: {allowed}\r\n")),
+                "{answer}"
+            );
         }
-        let answer = served.exchange(format!("HEAD {target} HTTP/1.0\r\n\r\n")).await;
+        let answer = served
+            .exchange(format!("HEAD {target} HTTP/1.0\r\n\r\n"))
+            .await;
         assert_eq!(status(&answer), 501, "as octez-signer: {answer}");
         if allowed == "GET" {
             let request = format!(
@@ -107,12 +177,19 @@ async fn what_is_not_http_is_not_taken_for_a_request() {
         "GET /authorized_keys HTTP/9.9\r\n\r\n".to_owned(),
         "GET /authorized_keys HTTP/1.1\r\nno colon\r\n\r\n".to_owned(),
         format!("POST /keys/{key} HTTP/1.1\r\nContent-Length: x\r\n\r\n{good}"),
-        format!("POST /keys/{key} HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n{good}"),
+        format!(
+            "POST /keys/{key} HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n{good}"
+        ),
         format!("POST /keys/{key} HTTP/1.1\r\nTransfer-Encoding: gzip\r\n\r\n{good}"),
-        format!("POST /keys/{key} HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n{good}\r\n0\r\n\r\n"),
+        format!(
+            "POST /keys/{key} HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n{good}\r\n0\r\n\r\n"
+        ),
     ] {
         let answer = served.exchange(&request).await;
-        assert!(answer.is_empty() || status(&answer) == 400, "{request}\n{answer}");
+        assert!(
+            answer.is_empty() || status(&answer) == 400,
+            "{request}\n{answer}"
+        );
     }
     assert_eq!(served.signer.signed(), 0);
 }
@@ -124,5 +201,8 @@ async fn a_plain_listener_beyond_this_machine_serves_only_keys_that_say_who_may_
             .await;
     let answer = served.post(&hex_of(&attestation(10, 1))).await;
     assert_eq!(status(&answer), 403);
-    assert!(message(&answer).contains("names no authorized client"), "{answer}");
+    assert!(
+        message(&answer).contains("names no authorized client"),
+        "{answer}"
+    );
 }

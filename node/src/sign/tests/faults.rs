@@ -1,8 +1,8 @@
 //! Leaders that die, wires that are cut, majorities that are gone: outages, which are never
 //! refusals, and end in bounded time.
 
-use super::*;
 use super::world::Hops;
+use super::*;
 use crate::config::Times;
 
 fn is_outage(reply: &Reply) -> bool {
@@ -16,7 +16,10 @@ async fn r21_a_forwarded_request_is_not_forwarded_again() {
     let path = Arc::clone(&world.nodes[&follower].path);
     let asked = ask(&signer.key(), attestation(10, 1));
     let reply = path.forwarded(asked, 9, Duration::from_secs(1)).await;
-    assert!(matches!(reply, Reply::Failed(Failed::NotLeader { .. })), "{reply:?}");
+    assert!(
+        matches!(reply, Reply::Failed(Failed::NotLeader { .. })),
+        "{reply:?}"
+    );
     assert_eq!(world.forwarded(), 0);
     assert_eq!(signer.signed(), 0);
 }
@@ -28,7 +31,9 @@ async fn p6_a_request_in_the_middle_of_an_election_is_held_and_then_signed() {
         let leader = world.leader().await;
         let follower = world.follower().await;
         world.cut(leader);
-        let reply = world.ask(follower, ask(&signer.key(), attestation(level, 1))).await;
+        let reply = world
+            .ask(follower, ask(&signer.key(), attestation(level, 1)))
+            .await;
         signature(&reply);
         assert_ne!(world.leader().await, leader);
         world.mend(leader);
@@ -62,13 +67,21 @@ async fn r15_an_answer_that_is_lost_is_an_outage_and_frees_no_slot() {
     let follower = world.follower().await;
     world.hops(Hops::AnswerLost);
     let started = Instant::now();
-    let lost = world.ask(follower, ask(&signer.key(), attestation(10, 1))).await;
+    let lost = world
+        .ask(follower, ask(&signer.key(), attestation(10, 1)))
+        .await;
     assert!(is_outage(&lost), "{lost:?}");
     assert!(started.elapsed() <= Times::default().deadline + Duration::from_millis(100));
     world.hops(Hops::Whole);
-    let other = world.ask(follower, ask(&signer.key(), attestation(10, 2))).await;
+    let other = world
+        .ask(follower, ask(&signer.key(), attestation(10, 2)))
+        .await;
     assert!(matches!(refusal(&other), Refusal::Conflict { .. }));
-    signature(&world.ask(follower, ask(&signer.key(), attestation(10, 1))).await);
+    signature(
+        &world
+            .ask(follower, ask(&signer.key(), attestation(10, 1)))
+            .await,
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -115,7 +128,11 @@ async fn after_one_full_hold_a_node_answers_at_once_until_it_hears_of_a_leader()
         let started = Instant::now();
         let at_once = world.ask(follower, asked()).await;
         assert_eq!(at_once, Reply::Failed(Failed::NoLeader { held_ms: 0 }));
-        assert!(started.elapsed() < Duration::from_millis(5), "{:?}", started.elapsed());
+        assert!(
+            started.elapsed() < Duration::from_millis(5),
+            "{:?}",
+            started.elapsed()
+        );
 
         (1..=3).for_each(|node| world.mend(node));
         world.leader().await;
@@ -129,12 +146,23 @@ async fn r20_a_node_that_lags_answers_nothing_from_its_own_state() {
     let lagging = world.follower().await;
     world.cut(lagging);
     let other = [1, 2, 3].into_iter().find(|node| *node != lagging).unwrap();
-    signature(&world.ask(other, ask(&signer.key(), attestation(20, 1))).await);
-    let reply = world.ask(lagging, ask(&signer.key(), attestation(10, 1))).await;
+    signature(
+        &world
+            .ask(other, ask(&signer.key(), attestation(20, 1)))
+            .await,
+    );
+    let reply = world
+        .ask(lagging, ask(&signer.key(), attestation(10, 1)))
+        .await;
     assert!(is_outage(&reply), "{reply:?}");
     world.mend(lagging);
-    let reply = world.ask(lagging, ask(&signer.key(), attestation(10, 1))).await;
-    assert!(matches!(refusal(&reply), Refusal::Below { .. }), "{reply:?}");
+    let reply = world
+        .ask(lagging, ask(&signer.key(), attestation(10, 1)))
+        .await;
+    assert!(
+        matches!(refusal(&reply), Refusal::Below { .. }),
+        "{reply:?}"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -144,8 +172,13 @@ async fn r13_a_leader_that_was_cut_off_denies_nothing_from_an_old_state() {
     world.cut(deposed);
     let late = TestSigner::deterministic(Curve::Ed25519);
     world.enrol(&late.key(), ReleaseMode::AfterCommit).await;
-    let reply = world.ask(deposed, ask(&late.key(), attestation(10, 1))).await;
-    assert!(is_outage(&reply), "a key enrolled elsewhere is not unknown: {reply:?}");
+    let reply = world
+        .ask(deposed, ask(&late.key(), attestation(10, 1)))
+        .await;
+    assert!(
+        is_outage(&reply),
+        "a key enrolled elsewhere is not unknown: {reply:?}"
+    );
     assert_eq!(signer.signed(), 0);
 }
 
@@ -165,5 +198,9 @@ async fn r5_nothing_is_signed_before_a_majority_has_it_on_disk() {
     for node in world.nodes.values() {
         node.disk.hold_syncs(false);
     }
-    signature(&world.ask(leader, ask(&signer.key(), attestation(10, 1))).await);
+    signature(
+        &world
+            .ask(leader, ask(&signer.key(), attestation(10, 1)))
+            .await,
+    );
 }

@@ -12,7 +12,9 @@ async fn hsm_cluster() -> (World, TestSigner) {
 }
 
 fn released(replies: &[Reply]) -> Vec<Signature> {
-    let signed = replies.iter().filter(|reply| matches!(reply, Reply::Signed { .. }));
+    let signed = replies
+        .iter()
+        .filter(|reply| matches!(reply, Reply::Signed { .. }));
     signed.map(signature).collect()
 }
 
@@ -37,9 +39,14 @@ async fn p2_many_that_ask_the_same_at_once_on_all_nodes_get_one_signature() {
         let signatures = released(&replies);
         assert_eq!(signatures.len(), 24, "{replies:?}");
         assert!(signatures.iter().all(|other| *other == signatures[0]));
-        hsm.key().verify(&attestation(level, 1), &signatures[0]).unwrap();
+        hsm.key()
+            .verify(&attestation(level, 1), &signatures[0])
+            .unwrap();
     }
-    assert!(hsm.signed() > 10, "no race ever happened, so nothing was tested");
+    assert!(
+        hsm.signed() > 10,
+        "no race ever happened, so nothing was tested"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -51,7 +58,13 @@ async fn p3_a_repeat_is_replayed_without_the_secret_on_every_node_and_after_a_fa
     world.cut(leader);
     for node in (1..=3).filter(|node| *node != leader) {
         let reply = world.ask(node, ask(&hsm.key(), attestation(10, 1))).await;
-        assert_eq!(reply, Reply::Signed { signature: first.clone(), replayed: true });
+        assert_eq!(
+            reply,
+            Reply::Signed {
+                signature: first.clone(),
+                replayed: true
+            }
+        );
     }
     assert_eq!(hsm.signed(), 1);
 }
@@ -65,9 +78,15 @@ async fn r14_a_signature_that_was_made_and_lost_is_replaced_by_the_first_that_is
     assert_eq!(hsm.signed(), 1, "signed, then lost");
     hsm.fail(false);
     let conflict = world.ask(2, ask(&hsm.key(), attestation(10, 2))).await;
-    assert!(matches!(refusal(&conflict), Refusal::Conflict { .. }), "the slot is not freed");
+    assert!(
+        matches!(refusal(&conflict), Refusal::Conflict { .. }),
+        "the slot is not freed"
+    );
     let winner = signature(&world.ask(2, ask(&hsm.key(), attestation(10, 1))).await);
-    assert_eq!(signature(&world.ask(3, ask(&hsm.key(), attestation(10, 1))).await), winner);
+    assert_eq!(
+        signature(&world.ask(3, ask(&hsm.key(), attestation(10, 1))).await),
+        winner
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -112,7 +131,10 @@ async fn a_grant_that_is_overtaken_by_a_later_slot_releases_nothing() {
         tokio::join!(later, resume).0
     };
     let (earlier, later) = tokio::join!(earlier, later);
-    assert!(matches!(refusal(&earlier), Refusal::MovedOn { .. }), "{earlier:?}");
+    assert!(
+        matches!(refusal(&earlier), Refusal::MovedOn { .. }),
+        "{earlier:?}"
+    );
     assert_eq!(earlier.http().status(), 409);
     signature(&later);
 }
@@ -145,6 +167,9 @@ async fn p2_whatever_breaks_and_when_no_second_signature_of_a_message_ever_leave
         }
         let signatures = released(&replies);
         assert!(signatures.len() >= 3, "round {round}: {replies:?}");
-        assert!(signatures.iter().all(|other| *other == signatures[0]), "round {round}");
+        assert!(
+            signatures.iter().all(|other| *other == signatures[0]),
+            "round {round}"
+        );
     }
 }

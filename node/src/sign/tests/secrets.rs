@@ -54,7 +54,13 @@ impl TestSigner {
     fn new(secret: Secret, public_key: PublicKey) -> Self {
         let gate = Semaphore::new(OPEN);
         let (signed, fails) = (AtomicUsize::new(0), AtomicBool::new(false));
-        Self(Arc::new(Inner { secret, public_key, signed, fails, gate }))
+        Self(Arc::new(Inner {
+            secret,
+            public_key,
+            signed,
+            fails,
+            gate,
+        }))
     }
 
     /// The same secret, as a node's keyring takes it.
@@ -73,7 +79,12 @@ impl TestSigner {
 
     /// From now on it hangs, like an HSM whose cable was pulled.
     pub(crate) async fn hang(&self) {
-        self.0.gate.acquire_many(u32::try_from(OPEN).unwrap()).await.unwrap().forget();
+        self.0
+            .gate
+            .acquire_many(u32::try_from(OPEN).unwrap())
+            .await
+            .unwrap()
+            .forget();
     }
 
     /// What hangs goes on.
@@ -97,7 +108,10 @@ impl Inner {
         };
         if self.fails.load(Ordering::SeqCst) {
             let what = "the session is lost".to_owned();
-            return Err(SignFailure::Backend { key: self.public_key.hash(), what });
+            return Err(SignFailure::Backend {
+                key: self.public_key.hash(),
+                what,
+            });
         }
         Ok(signature)
     }
@@ -109,7 +123,9 @@ impl Signer for TestSigner {
         Box::pin(async move {
             let signature = inner.sign(grant.message()).await?;
             let key = inner.public_key.hash();
-            grant.seal(signature).map_err(|_wrong| SignFailure::WrongSignature { key })
+            grant
+                .seal(signature)
+                .map_err(|_wrong| SignFailure::WrongSignature { key })
         })
     }
 
@@ -125,7 +141,9 @@ impl Signer for TestSigner {
                     inner.sign(permit.message()).await?
                 }
             };
-            permit.seal(signature).map_err(|_wrong| SignFailure::WrongSignature { key })
+            permit
+                .seal(signature)
+                .map_err(|_wrong| SignFailure::WrongSignature { key })
         })
     }
 
@@ -141,7 +159,9 @@ impl Signer for TestSigner {
 /// Textbook ECDSA with a fresh k. Not for production: that is the point.
 fn sign_with_random_k(secret: &SigningKey, message: &[u8]) -> Signature {
     let z = Scalar::reduce(&FieldBytes::from(*Digest::of(message).as_bytes()));
-    let k = *p256::SecretKey::from_slice(&random()).unwrap().to_nonzero_scalar();
+    let k = *p256::SecretKey::from_slice(&random())
+        .unwrap()
+        .to_nonzero_scalar();
     let r = Scalar::reduce(&(ProjectivePoint::GENERATOR * k).to_affine().x());
     let d: &NonZeroScalar = secret.as_nonzero_scalar();
     let s = k.invert().unwrap() * (z + r * d.as_ref());

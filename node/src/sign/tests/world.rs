@@ -11,9 +11,7 @@ use std::time::Duration;
 use futures_util::Future;
 use openraft::OptionalSend;
 use openraft::async_runtime::WatchReceiver as _;
-use openraft::errors::{
-    NetworkError, RPCError, ReplicationClosed, StreamingError, Unreachable,
-};
+use openraft::errors::{NetworkError, RPCError, ReplicationClosed, StreamingError, Unreachable};
 use openraft::network::{RPCOption, RaftNetworkFactory, v2::RaftNetworkV2};
 use openraft::raft::{
     AppendEntriesRequest, AppendEntriesResponse, SnapshotResponse, VoteRequest, VoteResponse,
@@ -98,7 +96,15 @@ impl World {
             nodes.insert(me, node(me, &wires, limits, signers(me)).await);
         }
         let members: BTreeMap<u64, Member> = (1..=count)
-            .map(|id| (id, Member { address: format!("node-{id}"), fingerprint: Fingerprint::default() }))
+            .map(|id| {
+                (
+                    id,
+                    Member {
+                        address: format!("node-{id}"),
+                        fingerprint: Fingerprint::default(),
+                    },
+                )
+            })
             .collect();
         let first = lock(&wires.rafts)[&1].clone();
         first.initialize(members).await.unwrap();
@@ -206,28 +212,56 @@ async fn node(me: u64, wires: &Arc<Wires>, limits: &Limits, signers: Vec<Arc<dyn
         enable_pre_vote: Some(true),
         ..openraft::Config::default()
     };
-    let network = Network { from: me, wires: Arc::clone(wires) };
-    let raft = Raft::new(me, Arc::new(config), network, log, machine).await.unwrap();
+    let network = Network {
+        from: me,
+        wires: Arc::clone(wires),
+    };
+    let raft = Raft::new(me, Arc::new(config), network, log, machine)
+        .await
+        .unwrap();
     lock(&wires.rafts).insert(me, raft.clone());
     let ledger = Ledger::new(raft.clone(), reader);
-    let seat = Seat { me, raft, ledger, wires: Arc::clone(wires) };
+    let seat = Seat {
+        me,
+        raft,
+        ledger,
+        wires: Arc::clone(wires),
+    };
     let metrics = Arc::new(Metrics::default());
     let keyring = Arc::new(Keyring::of(signers));
-    let path = SignPath::new(seat, keyring, &Times::default(), limits, Arc::clone(&metrics));
+    let path = SignPath::new(
+        seat,
+        keyring,
+        &Times::default(),
+        limits,
+        Arc::clone(&metrics),
+    );
     lock(&wires.paths).insert(me, Arc::clone(&path));
-    Node { path, metrics, disk }
+    Node {
+        path,
+        metrics,
+        disk,
+    }
 }
 
 impl Seat {
     /// Whether no key has a mark.
     pub(crate) fn marks_nothing(&self) -> bool {
-        self.ledger.state().keys.values().all(|key| key.marks.is_empty())
+        self.ledger
+            .state()
+            .keys
+            .values()
+            .all(|key| key.marks.is_empty())
     }
 
     /// Waits until this node has applied `index`.
     async fn applied(&self, index: u64) {
         let mut metrics = self.raft.metrics();
-        while metrics.borrow_watched().last_applied.is_none_or(|applied| applied.index < index) {
+        while metrics
+            .borrow_watched()
+            .last_applied
+            .is_none_or(|applied| applied.index < index)
+        {
             metrics.changed().await.unwrap();
         }
     }
@@ -263,7 +297,10 @@ impl Peers for Seat {
         if hops == Hops::Silent {
             std::future::pending::<()>().await;
         }
-        let unreached = |reason: &str| Unreached { node: to, reason: reason.to_owned() };
+        let unreached = |reason: &str| Unreached {
+            node: to,
+            reason: reason.to_owned(),
+        };
         if !self.wires.connected(self.me, to) {
             return Err(unreached("cut"));
         }
@@ -300,7 +337,11 @@ impl RaftNetworkFactory<Types> for Network {
     type Network = Wire;
 
     async fn new_client(&mut self, to: u64, _node: &Member) -> Wire {
-        Wire { from: self.from, to, wires: Arc::clone(&self.wires) }
+        Wire {
+            from: self.from,
+            to,
+            wires: Arc::clone(&self.wires),
+        }
     }
 }
 
@@ -310,7 +351,9 @@ impl Wire {
         if self.wires.connected(self.from, self.to) {
             Ok(lock(&self.wires.rafts)[&self.to].clone())
         } else {
-            Err(RPCError::Unreachable(Unreachable::new(&io::Error::other("cut"))))
+            Err(RPCError::Unreachable(Unreachable::new(&io::Error::other(
+                "cut",
+            ))))
         }
     }
 
@@ -364,7 +407,6 @@ impl RaftNetworkV2<Types> for Wire {
         self.back(answer).map_err(StreamingError::from)
     }
 }
-
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
