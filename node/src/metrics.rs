@@ -95,8 +95,10 @@ impl Default for Metrics {
         let refusals = Family::default();
         let failures = Family::default();
         let responses = Family::default();
-        let seconds = Family::new_with_constructor(histogram as fn() -> Histogram);
-        let stages = Family::new_with_constructor(histogram as fn() -> Histogram);
+        let seconds: Family<Path, Histogram, fn() -> Histogram> =
+            Family::new_with_constructor(histogram);
+        let stages: Family<Station, Histogram, fn() -> Histogram> =
+            Family::new_with_constructor(histogram);
         let mut registry = Registry::with_prefix("quorate");
         registry.register(
             "requests",

@@ -32,6 +32,7 @@ use std::time::Duration;
 use raft_store::ledger::{Decision, PermitDecision, Release};
 use raft_store::policy::{self, Allowed, Slotless, Slotted};
 use raft_store::state::ReleaseMode;
+use tezos::Signature;
 use tezos::payload::Payload;
 use tokio::time::Instant;
 
@@ -87,7 +88,13 @@ impl<P: Peers> SignPath<P> {
         trail.read(&payload);
         match self.allow(ask, &payload, by, trail).await? {
             Allowed::Slotted(allowed) => self.sign_in_slot(allowed, by, trail).await,
-            Allowed::Slotless(allowed) => self.sign_without_slot(allowed, by, trail).await,
+            Allowed::Slotless(allowed) => {
+                let signature = self.sign_without_slot(allowed, by, trail).await?;
+                Ok(Reply::Signed {
+                    signature,
+                    replayed: false,
+                })
+            }
         }
     }
 
@@ -122,7 +129,7 @@ impl<P: Peers> SignPath<P> {
         allowed: Slotless,
         by: Instant,
         trail: &mut Trail,
-    ) -> Result<Reply, Reply> {
+    ) -> Result<Signature, Reply> {
         let permit = self.peers.ledger().permit(allowed, by);
         let permit = match self.metrics.time(Stage::Commit, permit).await? {
             PermitDecision::Permit(permit) => permit,
@@ -133,7 +140,7 @@ impl<P: Peers> SignPath<P> {
         let signer = self.signer(trail, ReleaseMode::AfterRecord)?;
         let released = self.metrics.time(Stage::Sign, signer.permit(permit)).await;
         let released = released.map_err(|failure| self.cannot_sign(trail, &failure))?;
-        Ok(trail.signed(&released, false))
+        Ok(released.signature().clone())
     }
 
     /// Allow, permit, prove.
@@ -146,12 +153,8 @@ impl<P: Peers> SignPath<P> {
             )
             .await?;
         trail.digest = Some(allowed.subject().digest());
-        match self.sign_without_slot(allowed, by, trail).await? {
-            Reply::Signed {
-                signature: proof, ..
-            } => Ok(Reply::Proven { proof }),
-            other => Ok(other),
-        }
+        let proof = self.sign_without_slot(allowed, by, trail).await?;
+        Ok(Reply::Proven { proof })
     }
 }
 

@@ -119,3 +119,6 @@ fn prefix(digest: &Digest) -> String {
 fn milliseconds(took: Duration) -> f64 {
     (took.as_secs_f64() * 1_000_000.0).round() / 1_000.0
 }
+
+#[cfg(test)]
+mod tests;

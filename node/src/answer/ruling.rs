@@ -4,7 +4,7 @@ use std::fmt;
 
 use hyper::StatusCode;
 use raft_store::command::Refusal;
-use tezos::{Kind, Slot};
+use tezos::{Kind, Level, PublicKeyHash, Slot};
 
 use super::refused::{Asked, Message};
 
@@ -109,12 +109,16 @@ pub(super) fn write(out: &mut fmt::Formatter<'_>, asked: &Asked, why: &Refusal) 
                 "Request to prove possession is not allowed: key {key} is not a BLS key"
             )
         }
-        Refusal::BelowFloor { .. }
-        | Refusal::Below { .. }
-        | Refusal::Conflict { .. }
-        | Refusal::Burnt { .. }
-        | Refusal::Jump { .. }
-        | Refusal::MovedOn { .. } => slot_refused(out, asked, why),
+        Refusal::BelowFloor { asked: slot, floor } => Place(asked).below_floor(out, *slot, *floor),
+        Refusal::Below { asked: slot, mark } => Place(asked).below(out, *slot, *mark),
+        Refusal::MovedOn { asked: slot, mark } => Place(asked).moved_on(out, *slot, *mark),
+        Refusal::Conflict { slot } => Place(asked).conflict(out, *slot),
+        Refusal::Burnt { slot } => Place(asked).burnt(out, *slot),
+        Refusal::Jump {
+            asked: slot,
+            mark,
+            limit,
+        } => Place(asked).jump(out, *slot, *mark, *limit),
         Refusal::NeverGranted { .. }
         | Refusal::Generation { .. }
         | Refusal::AlreadyEnrolled
@@ -154,64 +158,90 @@ fn kind_not_allowed(out: &mut fmt::Formatter<'_>, asked: &Asked, kind: Kind) -> 
 }
 
 /// What is refused for where it stands: octez-signer's watermark texts.
-fn slot_refused(out: &mut fmt::Formatter<'_>, asked: &Asked, why: &Refusal) -> fmt::Result {
-    let key = asked.key;
-    let (kind, chain) = match asked.message {
-        Message::Consensus { kind, chain, .. } => (kind.name(), chain.to_string()),
-        Message::Operation => ("operation", "no chain".to_owned()),
-        Message::Possession => ("proof of possession", "no chain".to_owned()),
-    };
-    match why {
-        Refusal::BelowFloor { asked, floor } => write!(
+struct Place<'asked>(&'asked Asked);
+
+impl Place<'_> {
+    fn below_floor(&self, out: &mut fmt::Formatter<'_>, slot: Slot, floor: Level) -> fmt::Result {
+        let (key, kind, chain) = self.words();
+        write!(
             out,
             "{kind} level {} below high watermark {floor}: the floor of key {key} on {chain} is \
-             level {floor}, the first level that may be signed; asked was {asked}; quorate key \
-             edit {key} corrects a floor that was set too high",
-            asked.level
-        ),
-        Refusal::Below { asked, mark } => write!(
+             level {floor}, the first level that may be signed; asked was {slot}; quorate key edit \
+             {key} corrects a floor that was set too high",
+            slot.level
+        )
+    }
+
+    fn below(&self, out: &mut fmt::Formatter<'_>, asked: Slot, mark: Slot) -> fmt::Result {
+        let (key, kind, chain) = self.words();
+        write!(
             out,
             "{} for key {key} on {chain}: asked was {asked}, the mark stands at {mark} and never \
              falls; a second baker, or one that lags, asks for what was signed before",
-            Octez {
-                kind,
-                asked: *asked,
-                mark: *mark
-            }
-        ),
-        Refusal::MovedOn { asked, mark } => write!(
+            Octez { kind, asked, mark }
+        )
+    }
+
+    fn moved_on(&self, out: &mut fmt::Formatter<'_>, asked: Slot, mark: Slot) -> fmt::Result {
+        let (key, kind, chain) = self.words();
+        write!(
             out,
             "{} for key {key} on {chain}: asked was {asked}, the mark moved on to {mark} before \
              the signature was recorded, so it does not leave",
-            Octez {
-                kind,
-                asked: *asked,
-                mark: *mark
-            }
-        ),
-        Refusal::Conflict { slot } => write!(
+            Octez { kind, asked, mark }
+        )
+    }
+
+    fn conflict(&self, out: &mut fmt::Formatter<'_>, slot: Slot) -> fmt::Result {
+        let (key, kind, chain) = self.words();
+        write!(
             out,
             "{kind} level {} and round {} already signed with different data for key {key} on \
              {chain}: two bakers use this key, or one restarted and built another message; see \
              the audit lines of that slot",
             slot.level, slot.round
-        ),
-        Refusal::Burnt { slot } => write!(
+        )
+    }
+
+    fn burnt(&self, out: &mut fmt::Formatter<'_>, slot: Slot) -> fmt::Result {
+        let (key, kind, chain) = self.words();
+        write!(
             out,
-            "{kind} level {} and round {} not above high watermark ({},{}) for key {key} on \
-             {chain}: this slot is burnt by an import, a raise or a change of release mode, and \
-             nobody may sign it; quorate key list shows the marks",
-            slot.level, slot.round, slot.level, slot.round
-        ),
-        Refusal::Jump { asked, mark, limit } => write!(
+            "{} for key {key} on {chain}: this slot is burnt by an import, a raise or a change of \
+             release mode, and nobody may sign it; quorate key list shows the marks",
+            Octez {
+                kind,
+                asked: slot,
+                mark: slot
+            }
+        )
+    }
+
+    fn jump(
+        &self,
+        out: &mut fmt::Formatter<'_>,
+        asked: Slot,
+        mark: Level,
+        limit: u64,
+    ) -> fmt::Result {
+        let (key, kind, chain) = self.words();
+        write!(
             out,
             "{kind} level {} too far above high watermark {mark} for key {key} on {chain}: asked \
              was {asked}, at most {limit} levels are allowed at once; if the chain is really \
              there: quorate key raise {key} --chain {chain} --level {}",
             asked.level,
             asked.level.get().saturating_sub(1)
-        ),
-        other => write!(out, "{other}"),
+        )
+    }
+
+    fn words(&self) -> (PublicKeyHash, &'static str, String) {
+        let (kind, chain) = match self.0.message {
+            Message::Consensus { kind, chain, .. } => (kind.name(), chain.to_string()),
+            Message::Operation => ("operation", "no chain".to_owned()),
+            Message::Possession => ("proof of possession", "no chain".to_owned()),
+        };
+        (self.0.key, kind, chain)
     }
 }
 

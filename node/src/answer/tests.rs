@@ -78,7 +78,15 @@ fn ruled(why: Refusal) -> Reply {
 }
 
 fn rows() -> Vec<(Reply, u16, &'static str, &'static str)> {
-    [malformed(), denials(), rulings(), slots(), failures()].concat()
+    [
+        malformed(),
+        denials(),
+        rulings(),
+        slots(),
+        outages(),
+        inabilities(),
+    ]
+    .concat()
 }
 
 fn malformed() -> Vec<(Reply, u16, &'static str, &'static str)> {
@@ -321,7 +329,7 @@ fn slots() -> Vec<(Reply, u16, &'static str, &'static str)> {
     ]
 }
 
-fn failures() -> Vec<(Reply, u16, &'static str, &'static str)> {
+fn outages() -> Vec<(Reply, u16, &'static str, &'static str)> {
     vec![
         (
             Failed::NoLeader { held_ms: 1200 }.into(),
@@ -362,6 +370,11 @@ fn failures() -> Vec<(Reply, u16, &'static str, &'static str)> {
             "stopped",
             "this node has stopped: the log could not be fsynced; ask another node",
         ),
+    ]
+}
+
+fn inabilities() -> Vec<(Reply, u16, &'static str, &'static str)> {
+    vec![
         (
             Failed::CannotSign {
                 key: key(),

@@ -133,13 +133,13 @@ impl Judge {
                 .is_some_and(|at| now.saturating_duration_since(at) < self.grace),
             Check::Keys => role != Role::Leader || can_sign,
         };
-        let failed = Check::ALL
+        let failed: Vec<Check> = Check::ALL
             .into_iter()
             .filter(|check| !passes(check))
             .collect();
-        let store = facts.store_fault.is_none();
-        let leads =
-            role == Role::Leader && led && can_sign && store && !facts.draining && !facts.locked;
+        let ready = failed.is_empty();
+        // Readiness has a grace after the last leader; leading has none.
+        let leads = role == Role::Leader && led && ready;
         Health {
             role,
             failed,

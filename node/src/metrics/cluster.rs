@@ -189,6 +189,12 @@ fn gauge(
     samples: Vec<Sample>,
 ) -> fmt::Result {
     let mut metric = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
+    // A figure without labels has no braces either.
+    if let [(labels, value)] = samples.as_slice()
+        && labels.is_empty()
+    {
+        return ConstGauge::new(*value).encode(metric);
+    }
     for (labels, value) in samples {
         let value = ConstGauge::new(value);
         value.encode(metric.encode_family(&labels)?)?;

@@ -82,19 +82,17 @@ impl<P: Peers> SignPath<P> {
             } else {
                 self.there(leader, ask, deadline, &trail).await
             };
-            match reply {
-                Reply::Failed(Failed::NotLeader { .. }) => {
-                    let another = self.hold.another(&self.peers, leader, &mut held, deadline);
-                    if let Err(failed) = another.await {
-                        return self.leave(&trail, failed.into());
-                    }
+            if let Reply::Failed(Failed::NotLeader { .. }) = reply {
+                let another = self.hold.another(&self.peers, leader, &mut held, deadline);
+                if let Err(failed) = another.await {
+                    return self.leave(&trail, failed.into());
                 }
-                Reply::Failed(Failed::OutOfTime) => return reply,
-                reply => {
-                    self.hold.renew();
-                    return reply;
-                }
+                continue;
             }
+            if reply != Reply::Failed(Failed::OutOfTime) {
+                self.hold.renew();
+            }
+            return reply;
         }
     }
 

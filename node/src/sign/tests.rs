@@ -53,20 +53,20 @@ pub(crate) fn ask(key: &PublicKey, bytes: Vec<u8>) -> Ask {
 }
 
 pub(crate) fn signature(reply: &Reply) -> Signature {
-    match reply {
-        Reply::Signed { signature, .. } => signature.clone(),
-        other => panic!("no signature: {other:?}"),
-    }
+    let Reply::Signed { signature, .. } = reply else {
+        panic!("no signature: {reply:?}")
+    };
+    signature.clone()
 }
 
 pub(crate) fn refusal(reply: &Reply) -> Refusal {
-    match reply {
-        Reply::Refused(refused) => match refused.as_ref() {
-            Refused::Ruled { why, .. } => why.clone(),
-            other => panic!("not ruled: {other:?}"),
-        },
-        other => panic!("not refused: {other:?}"),
-    }
+    let Reply::Refused(refused) = reply else {
+        panic!("not refused: {reply:?}")
+    };
+    let Refused::Ruled { why, .. } = refused.as_ref() else {
+        panic!("not ruled: {reply:?}")
+    };
+    why.clone()
 }
 
 async fn cluster(count: u64, curve: Curve) -> (World, TestSigner) {
@@ -385,4 +385,100 @@ async fn a_deadline_that_travels_is_kept() {
         started.elapsed()
     );
     signer.resume();
+}
+
+#[tokio::test(start_paused = true)]
+async fn r45_every_answer_is_counted_by_what_came_of_it() {
+    let (world, signer) = cluster(3, Curve::Ed25519).await;
+    let (leader, follower) = (world.leader().await, world.follower().await);
+    signature(
+        &world
+            .ask(follower, ask(&signer.key(), attestation(10, 1)))
+            .await,
+    );
+    signature(
+        &world
+            .ask(leader, ask(&signer.key(), attestation(10, 1)))
+            .await,
+    );
+    refusal(
+        &world
+            .ask(leader, ask(&signer.key(), attestation(10, 2)))
+            .await,
+    );
+    refusal(
+        &world
+            .ask(follower, ask(&signer.key(), attestation(10, 3)))
+            .await,
+    );
+    (1..=3).for_each(|node| world.cut(node));
+    world
+        .ask(follower, ask(&signer.key(), attestation(11, 1)))
+        .await;
+
+    let of = |node: u64| world.nodes[&node].metrics.text().unwrap();
+    for (node, line) in [
+        (
+            leader,
+            r#"quorate_requests_total{kind="attestation",result="signed",path="for_peer"} 1"#,
+        ),
+        (
+            leader,
+            r#"quorate_requests_total{kind="attestation",result="signed",path="local"} 1"#,
+        ),
+        (
+            leader,
+            r#"quorate_requests_total{kind="attestation",result="refused",path="local"} 1"#,
+        ),
+        (leader, r#"quorate_refusals_total{reason="conflict"} 2"#),
+        (
+            leader,
+            r#"quorate_stage_duration_seconds_count{stage="commit"} 4"#,
+        ),
+        (
+            follower,
+            r#"quorate_requests_total{kind="attestation",result="signed",path="forwarded"} 1"#,
+        ),
+        (follower, r#"quorate_failures_total{reason="no_leader"} 1"#),
+    ] {
+        assert!(
+            of(node).lines().any(|found| found == line),
+            "{line}\n{}",
+            of(node)
+        );
+    }
+    assert!(
+        !of(follower).contains("quorate_refusals_total"),
+        "the leader counted them"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_figures_of_a_node_tell_where_each_key_stands() {
+    let (world, signer) = cluster(1, Curve::Ed25519).await;
+    signature(&world.ask(1, ask(&signer.key(), attestation(10, 1))).await);
+    let source = || crate::health::Facts {
+        me: Some(1),
+        leader: Some(1),
+        ..Default::default()
+    };
+    let monitor = crate::health::Monitor::start(source, &Times::default());
+    let node = &world.nodes[&1];
+    let ledger = node.path.peers().ledger().clone();
+    node.metrics
+        .collect(crate::metrics::ClusterMetrics::new(ledger, source, monitor));
+    let text = node.metrics.text().unwrap();
+    let short: String = signer.key().hash().to_string().chars().take(12).collect();
+    let mark = format!(
+        "quorate_watermark_level{{key=\"{short}\",chain=\"NetXdQprcVkpaWU\",kind=\"attestation\"}} 10"
+    );
+    for line in [
+        mark.as_str(),
+        "quorate_raft_is_leader 1",
+        "quorate_ready 0",
+        r#"quorate_health_check{name="voter"} 0"#,
+        r#"quorate_health_check{name="serving"} 1"#,
+    ] {
+        assert!(text.lines().any(|found| found == line), "{line}\n{text}");
+    }
 }

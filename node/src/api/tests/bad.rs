@@ -3,134 +3,114 @@
 
 use super::*;
 
+type Row = (String, u16, &'static str);
+
+const JSON: &str = "Content-Type: application/json\r\n";
+
 #[tokio::test]
 async fn every_class_of_bad_request_has_its_own_clear_answer() {
     let served = served(|_config| {}).await;
-    let key = served.signer.key().hash();
+    let path = format!("/keys/{}", served.signer.key().hash());
     let good = hex_of(&attestation(10, 1));
-    let post = |target: String, headers: &str, body: &str| {
-        format!(
-            "POST {target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{headers}Content-Length: \
-             {}\r\n\r\n{body}",
-            body.len()
-        )
-    };
-    let keys = |query: &str| format!("/keys/{key}{query}");
-    let json = "Content-Type: application/json\r\n";
-    for (request, code, text) in [
-        // Paths and arguments.
-        (post("/sign".to_owned(), json, &good), 404, ""),
-        (post("/keys".to_owned(), json, &good), 404, ""),
-        (
-            post("/keys/tz1nonsense".to_owned(), json, &good),
-            400,
-            "Failed to parsed an argument in path. After \"keys\", the value \"tz1nonsense\" is not acceptable for type \"pkh\"",
-        ),
-        // Queries.
-        (
-            post(keys("?version=9"), json, &good),
-            400,
-            "Failed to parse the query string: version",
-        ),
-        (
-            post(keys("?versoin=3"), json, &good),
-            400,
-            "Failed to parse the query string: unknown",
-        ),
-        (
-            post(keys("?version=3&version=3"), json, &good),
-            400,
-            "Failed to parse the query string: parameter \"version\" is given more than once",
-        ),
-        (
-            post(keys("?authentication="), json, &good),
-            400,
-            "Failed to parse the query string: parameter \"authentication\" is empty",
-        ),
-        // Content types.
-        (
-            post(keys(""), "Content-Type: text/plain\r\n", &good),
-            415,
-            "",
-        ),
-        (
-            post(keys(""), "Content-Type: application/bson\r\n", &good),
-            415,
-            "",
-        ),
-        (
-            post(keys(""), "Accept: text/html\r\n", &good),
-            406,
-            "application/json",
-        ),
-        // Bodies.
-        (
-            post(keys(""), json, ""),
-            400,
-            "Failed to parse the request body: expected one JSON",
-        ),
-        (
-            post(keys(""), json, "\"\""),
-            400,
-            "Failed to parse the request body: can't sign empty",
-        ),
-        (
-            post(keys(""), json, "\"abc\""),
-            400,
-            "Failed to parse the request body: 3 hexadecimal",
-        ),
-        (
-            post(keys(""), json, "\"zz\""),
-            400,
-            "Failed to parse the request body: no hexadecimal",
-        ),
-        (
-            post(keys(""), json, "\"0x11\""),
-            400,
-            "Failed to parse the request body: write the",
-        ),
-        (
-            post(keys(""), json, "{\"data\":1}"),
-            400,
-            "Failed to parse the request body: expected",
-        ),
-        (
-            post(keys(""), json, &format!("{good}{good}")),
-            400,
-            "Failed to parse the request body:",
-        ),
-        (
-            post(keys(""), json, &good[..good.len() - 1]),
-            400,
-            "Failed to parse the request body:",
-        ),
-        // Messages that are hex and nothing that is ever signed.
-        (
-            post(keys(""), json, "\"05\""),
-            400,
-            "magic byte 0x05 not allowed",
-        ),
-        (
-            post(keys(""), json, "\"04\""),
-            400,
-            "magic byte 0x04 not allowed",
-        ),
-        (
-            post(keys(""), json, "\"ff\""),
-            400,
-            "magic byte 0xFF not allowed",
-        ),
-    ] {
+    for (request, code, text) in [heads(&path, &good), bodies(&path, &good)].concat() {
         let answer = served.exchange(&request).await;
         assert_eq!(status(&answer), code, "{request}\n{answer}");
-        match (text, body(&answer)) {
-            ("", body) => assert_eq!(body, "", "{request}"),
-            ("application/json", body) => assert_eq!(body, "application/json"),
-            (text, _) => assert!(message(&answer).starts_with(text), "{request}\n{answer}"),
+        match text {
+            "" | "application/json" => assert_eq!(body(&answer), text, "{request}"),
+            text => assert!(message(&answer).starts_with(text), "{request}\n{answer}"),
         }
     }
     assert_eq!(served.signer.signed(), 0);
     assert!(served.world.nodes[&1].path.peers().marks_nothing());
+}
+
+/// What is told before the body is looked at.
+fn heads(path: &str, good: &str) -> Vec<Row> {
+    let row = |target: &str, headers: &str, code, text| (post(target, headers, good), code, text);
+    let query = |query: &str, text| row(&format!("{path}?{query}"), JSON, 400, text);
+    vec![
+        row("/sign", JSON, 404, ""),
+        row("/keys", JSON, 404, ""),
+        row(
+            "/keys/tz1nonsense",
+            JSON,
+            400,
+            "Failed to parsed an argument in path. After \"keys\", the value \"tz1nonsense\" is not acceptable for type \"pkh\"",
+        ),
+        query(
+            "version=9",
+            "Failed to parse the query string: version \"9\" is not one of",
+        ),
+        query(
+            "versoin=3",
+            "Failed to parse the query string: unknown parameter \"versoin\"",
+        ),
+        query(
+            "version=3&version=3",
+            "Failed to parse the query string: parameter \"version\" is given more than once",
+        ),
+        query(
+            "authentication=",
+            "Failed to parse the query string: parameter \"authentication\" is empty",
+        ),
+        row(path, "Content-Type: text/plain\r\n", 415, ""),
+        row(path, "Content-Type: application/bson\r\n", 415, ""),
+        row(path, "Accept: text/html\r\n", 406, "application/json"),
+    ]
+}
+
+/// What is told of the body and of the message in it.
+fn bodies(path: &str, good: &str) -> Vec<Row> {
+    let twice = format!("{good}{good}");
+    let unfinished = good.trim_end_matches('"');
+    [
+        (
+            "",
+            "Failed to parse the request body: expected one JSON string",
+        ),
+        (
+            "\"\"",
+            "Failed to parse the request body: can't sign empty data",
+        ),
+        (
+            "\"abc\"",
+            "Failed to parse the request body: 3 hexadecimal digits",
+        ),
+        (
+            "\"zz\"",
+            "Failed to parse the request body: no hexadecimal digit at position 0",
+        ),
+        (
+            "\"0x11\"",
+            "Failed to parse the request body: write the hexadecimal digits without 0x",
+        ),
+        (
+            "{\"data\":1}",
+            "Failed to parse the request body: expected one JSON string",
+        ),
+        (
+            &twice,
+            "Failed to parse the request body: expected one JSON string",
+        ),
+        (
+            unfinished,
+            "Failed to parse the request body: expected one JSON string",
+        ),
+        // Hex, and nothing that is ever signed.
+        ("\"05\"", "magic byte 0x05 not allowed"),
+        ("\"04\"", "magic byte 0x04 not allowed"),
+        ("\"ff\"", "magic byte 0xFF not allowed"),
+    ]
+    .map(|(body, text)| (post(path, JSON, body), 400, text))
+    .to_vec()
+}
+
+fn post(target: &str, headers: &str, body: &str) -> String {
+    format!(
+        "POST {target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{headers}Content-Length: \
+         {}\r\n\r\n{body}",
+        body.len()
+    )
 }
 
 #[tokio::test]

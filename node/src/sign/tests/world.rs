@@ -118,7 +118,7 @@ impl World {
         loop {
             for (id, node) in &self.nodes {
                 let connected = !lock(&self.wires.cut).contains(id);
-                let by = Instant::now() + Duration::from_secs(1);
+                let by = within_s(1);
                 if connected && node.path.peers().ledger.confirm(by).await.is_ok() {
                     return *id;
                 }
@@ -146,7 +146,7 @@ impl World {
     /// Commits an operator's command and waits until every connected node has applied it.
     pub(crate) async fn command(&self, command: Command) {
         let leader = self.leader().await;
-        let by = Instant::now() + Duration::from_secs(5);
+        let by = within_s(5);
         let ledger = &self.nodes[&leader].path.peers().ledger;
         let Committed { entry, answer } = ledger.propose(command, by).await.unwrap();
         assert!(matches!(answer, Answer::Applied { .. }), "{answer:?}");
@@ -406,6 +406,12 @@ impl RaftNetworkV2<Types> for Wire {
         let answer = self.other()?.install_full_snapshot(vote, snapshot).await;
         self.back(answer).map_err(StreamingError::from)
     }
+}
+
+fn within_s(seconds: u64) -> Instant {
+    Instant::now()
+        .checked_add(Duration::from_secs(seconds))
+        .unwrap()
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
