@@ -58,9 +58,14 @@ impl Cluster {
     fn drained_now(&self, index: u64) -> Drained {
         let view = self.0.view.borrow().clone();
         let Some(ledger) = self.ledger() else {
-            return Drained::default();
+            return Drained {
+                waiting: BTreeMap::from([(0, Waiting::NotHeard)]),
+            };
         };
-        let waiting = view.voters.iter().filter_map(|id| {
+        // Before the first membership is known everybody may hold a grant of it.
+        let members = view.members.keys();
+        let waiting = members.filter(|id| view.voters.is_empty() || view.voters.contains(id));
+        let waiting = waiting.filter_map(|id| {
             let waiting = if Some(*id) == view.me {
                 let applied = ledger.state().applied().map(|id| id.index);
                 judge(index, applied, ledger.outstanding())

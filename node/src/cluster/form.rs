@@ -189,7 +189,8 @@ mod tests {
             (second.cluster_id, &second.members)
         );
         assert_eq!(first.members[&first.me].address, "10.0.0.9:7101");
-        assert_eq!((first.me + 1, 3), (second.me, second.members.len() as u64));
+        assert_eq!((first.me, second.me), (1, 2));
+        assert_eq!(second.members.len(), 3);
         lines[0] = line("n1", 7, 4);
         let other = binding(&lines, Fingerprint([1; 32])).unwrap();
         assert_ne!(

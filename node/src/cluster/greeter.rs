@@ -52,11 +52,11 @@ impl Inner {
         let Some(consensus) = self.consensus.get() else {
             return;
         };
-        let known = self.standing.knows(id);
+        let (known, began) = (self.standing.knows(id), Instant::now());
         match self.greet_one(consensus, id, member).await {
             Ok(verdict) => {
                 self.take_to_heart(id, &verdict);
-                self.standing.judged_by(id, verdict);
+                self.standing.judged_by(id, verdict, began.elapsed());
                 if !known && self.standing.knows(id) {
                     // It was away: replication need not wait for the end of its back-off.
                     consensus.raft.trigger().reset_backoff([id]).await.ok();

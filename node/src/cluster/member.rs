@@ -101,6 +101,7 @@ impl Inner {
                 refuses_us: refuses.map(str::to_owned),
                 hello: state.hello,
                 heard_at: state.heard_at,
+                round_trip: state.round_trip,
                 suspect: state.suspect,
                 trouble: state.trouble,
                 matched: matched.and_then(|id| id.as_ref()).map(|id| id.index),

@@ -13,6 +13,13 @@ mod start;
 pub mod stop;
 pub mod view;
 
+#[cfg(test)]
+#[expect(
+    clippy::arithmetic_side_effects,
+    reason = "a deadline of a test is near"
+)]
+mod tests;
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;

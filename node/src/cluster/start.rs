@@ -2,6 +2,8 @@
 
 use std::sync::{Arc, Mutex, OnceLock};
 
+use openraft::ServerState;
+use openraft::async_runtime::WatchReceiver as _;
 use openraft::errors::{InitializeError, RaftError};
 use raft_store::identity::ClusterBinding;
 use raft_store::ledger::Ledger;
@@ -160,6 +162,12 @@ impl Cluster {
         if inner.consensus.set(consensus).is_err() {
             return Ok(()); // cannot be: the forming lock is held
         }
+        let reigning = raft.clone();
+        inner.standing.reigns(Box::new(move || {
+            let metrics = reigning.metrics().borrow_watched().clone();
+            let leads = metrics.state == ServerState::Leader;
+            leads.then_some((metrics.vote, metrics.local_committed))
+        }));
         let greeting = Arc::downgrade(inner);
         let greet = Arc::new(move || {
             let inner = greeting.upgrade()?;

@@ -46,6 +46,8 @@ pub struct PeerView {
     pub hello: Option<Hello>,
     /// When that came.
     pub heard_at: Option<Instant>,
+    /// How long the last exchange of hellos with it took, from this side.
+    pub round_trip: Option<Duration>,
     /// Why it, or a second process with its key, is refused.
     pub suspect: Option<String>,
     /// Why it refuses this node.

@@ -18,7 +18,7 @@ use openraft::raft::{
 use openraft::{OptionalSend, RaftNetworkFactory, RaftNetworkV2};
 use raft_store::codec::{self, MAX_FRAME, Request, Response};
 use raft_store::hello::Boot;
-use raft_store::types::{Member, Types, Vote};
+use raft_store::types::{LogId, Member, Types, Vote};
 use reqwest::StatusCode;
 use reqwest::header::HeaderMap;
 
@@ -91,6 +91,10 @@ impl Clients {
         let client = made.map_err(|error| CallError::NotSent(error.to_string()))?;
         clients.insert(node, client.clone());
         Ok(client)
+    }
+
+    fn acknowledged(&self, peer: u64, vote: Vote, last: LogId) {
+        self.0.standing.acknowledged(peer, vote, last);
     }
 
     /// Sends a message to a believed peer, and takes the answer only from a believed start of it.
@@ -232,11 +236,19 @@ impl RaftNetworkV2<Types> for Link {
         rpc: AppendEntriesRequest<Types>,
         option: RPCOption,
     ) -> Result<AppendEntriesResponse<Types>, RPCError<Types>> {
-        let Response::Append(response) =
-            self.call(&Request::Append(rpc), option.hard_ttl()).await?
-        else {
+        let (vote, last) = (rpc.vote, rpc.entries.last().map(|entry| entry.log_id));
+        let request = Request::Append(rpc);
+        let Response::Append(response) = self.call(&request, option.hard_ttl()).await? else {
             return Err(self.unexpected());
         };
+        let acked = match &response {
+            AppendEntriesResponse::Success => last,
+            AppendEntriesResponse::PartialSuccess(upto) => last.and(*upto),
+            AppendEntriesResponse::Conflict | AppendEntriesResponse::HigherVote(_) => None,
+        };
+        if let Some(acked) = acked {
+            self.network.clients.acknowledged(self.target, vote, acked);
+        }
         Ok(response)
     }
 

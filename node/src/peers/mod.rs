@@ -14,5 +14,12 @@ pub mod stamp;
 pub mod standing;
 pub mod tls;
 
+#[cfg(test)]
+#[expect(
+    clippy::arithmetic_side_effects,
+    reason = "a deadline of a test is near"
+)]
+mod tests;
+
 /// The format of the messages between nodes that this version speaks.
 pub const FORMAT: u16 = 1;

@@ -11,12 +11,14 @@
 //! counter than an earlier one.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::fmt;
+use std::mem::{Discriminant, discriminant};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use raft_store::folder::Folder;
 use raft_store::hello::{Boot, Hello};
-use raft_store::types::Fingerprint;
+use raft_store::types::{Fingerprint, LogId, Vote};
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -90,23 +92,38 @@ pub struct PeerState {
     pub suspect: Option<String>,
     /// What the peer thinks of this node, and since when.
     pub judged_us: Option<(Verdict, Instant)>,
+    /// How long the last exchange of hellos that this node opened took.
+    pub round_trip: Option<Duration>,
     /// Why the last call to the peer failed.
     pub trouble: Option<String>,
+    /// The last entry that it acknowledged to this node, and the leadership it was asked under.
+    acked: Option<(Vote, LogId)>,
     admitted: Option<Boot>,
     sequence: u64,
     refused: Option<Boot>,
+    told: Option<(Boot, Discriminant<Verdict>)>,
 }
 
 /// What this node holds of all its peers. Cheap to clone.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Standing(Arc<Inner>);
 
-#[derive(Debug)]
 struct Inner {
     folder: Arc<Folder>,
     presence: Duration,
     peers: Mutex<BTreeMap<u64, PeerState>>,
     changed: watch::Sender<u64>,
+    reign: OnceLock<Reign>,
+}
+
+/// The leadership this node holds and the last entry it knows to be committed, or none if it does
+/// not lead.
+pub type Reign = Box<dyn Fn() -> Option<(Vote, Option<LogId>)> + Send + Sync>;
+
+impl fmt::Debug for Standing {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_map().entries(self.lock().iter()).finish()
+    }
 }
 
 impl Standing {
@@ -120,6 +137,7 @@ impl Standing {
             presence,
             peers,
             changed,
+            reign: OnceLock::new(),
         }))
     }
 
@@ -133,20 +151,17 @@ impl Standing {
             return Verdict::Believed;
         }
         let verdict = self.verdict(state, peer, cluster, hello);
-        let known = state.refused == Some(hello.boot);
+        let news = state.told.replace((hello.boot, discriminant(&verdict)));
+        let news = news != state.told;
         match verdict.reason() {
             None => state.believe(greeting),
             Some(reason) => state.refuse(hello.boot, reason),
         }
         drop(peers);
+        let (peer, boot) = (peer.id, hello.boot.counter);
         match verdict.reason() {
-            Some(reason) if !known => {
-                tracing::error!(
-                    peer = peer.id,
-                    boot = hello.boot.counter,
-                    "peer refused: {reason}"
-                );
-            }
+            Some(reason) if news => tracing::error!(peer, boot, "peer refused: {reason}"),
+            None if news => tracing::info!(peer, boot, "peer believed"),
             Some(_) | None => {}
         }
         self.announce();
@@ -160,10 +175,53 @@ impl Standing {
         if let Some(reason) = state.occupied(hello.boot, self.0.presence) {
             return Verdict::Occupied(reason);
         }
+        let reign = self.0.reign.get().and_then(|reign| reign());
+        self.remember_acknowledged(state, peer.id, reign);
+        if let Some(reason) = state.forgot(hello, reign) {
+            return Verdict::Suspect(reason);
+        }
         match self.0.folder.judge(peer.id, hello) {
             Ok(()) => Verdict::Believed,
             Err(why) => Verdict::Suspect(why.to_string()),
         }
+    }
+
+    /// A leader knows more of a peer than its last hello said: what it acknowledged since. So a disk
+    /// that went back by less than the time between two hellos is noticed too.
+    fn remember_acknowledged(
+        &self,
+        state: &PeerState,
+        peer: u64,
+        reign: Option<(Vote, Option<LogId>)>,
+    ) {
+        let (Some((vote, acked)), Some((now, Some(committed)))) = (state.acked, reign) else {
+            return;
+        };
+        let Some(hello) = state.hello.as_ref().filter(|_| vote == now) else {
+            return;
+        };
+        // Both are in this leader's log, which only grows while it leads: the lower one is
+        // committed, and the peer has it on disk.
+        let reached = Some(acked.min(committed));
+        let mut more = hello.clone();
+        more.committed = more.committed.max(reached);
+        more.durable = more.durable.max(reached);
+        if more != *hello && self.0.folder.judge(peer, &more).is_err() {
+            tracing::warn!(peer, "what the peer acknowledged contradicts its hello");
+        }
+    }
+
+    /// Notes that a peer acknowledged, under the leadership `vote`, to have `last` on disk.
+    pub fn acknowledged(&self, peer: u64, vote: Vote, last: LogId) {
+        let mut peers = self.lock();
+        let state = peers.entry(peer).or_default();
+        let before = state.acked.filter(|(before, _)| *before == vote);
+        state.acked = Some((vote, before.map_or(last, |(_, before)| before.max(last))));
+    }
+
+    /// Names the source of what this node leads with; once, when it joins its cluster.
+    pub fn reigns(&self, reign: Reign) {
+        self.0.reign.set(reign).ok();
     }
 
     /// Whether a message with this stamp, of this peer, counts.
@@ -194,18 +252,21 @@ impl Standing {
             .is_some_and(|state| state.admitted.is_some())
     }
 
-    /// Notes what a peer thinks of this node.
-    pub fn judged_by(&self, peer: u64, verdict: Verdict) {
+    /// Notes what a peer thinks of this node, and how long it took to hear it.
+    pub fn judged_by(&self, peer: u64, verdict: Verdict, round_trip: Duration) {
         let mut peers = self.lock();
         let state = peers.entry(peer).or_default();
         state.trouble = None;
-        if state
-            .judged_us
-            .as_ref()
-            .is_none_or(|(before, _)| *before != verdict)
-        {
-            state.judged_us = Some((verdict, Instant::now()));
-            drop(peers);
+        state.round_trip = Some(round_trip);
+        // The words may count milliseconds: what matters is since when it is this kind of verdict.
+        let kind = discriminant(&verdict);
+        let before = state.judged_us.take();
+        let same = before.filter(|(verdict, _)| discriminant(verdict) == kind);
+        let (same, since) =
+            same.map_or_else(|| (false, Instant::now()), |(_, since)| (true, since));
+        state.judged_us = Some((verdict, since));
+        drop(peers);
+        if !same {
             self.announce();
         }
     }
@@ -256,6 +317,20 @@ impl PeerState {
         })
     }
 
+    /// A peer that still holds this leader's vote has truncated nothing, so what it acknowledged
+    /// must be there, committed or not. (Openraft takes a follower that lost such an entry for a
+    /// broken invariant, and would end this leader.)
+    fn forgot(&self, hello: &Hello, reign: Option<(Vote, Option<LogId>)>) -> Option<String> {
+        let ((vote, acked), (now, _)) = (self.acked?, reign?);
+        let falls = vote == now && hello.vote == Some(now) && hello.durable < Some(acked);
+        falls.then(|| {
+            let ends = hello.durable.map_or_else(|| "nothing".to_owned(), |id| id.to_string());
+            format!(
+                "durable log ends at {ends}, it had acknowledged {acked}: its data folder was restored"
+            )
+        })
+    }
+
     fn believe(&mut self, greeting: &Greeting) {
         let boot = greeting.hello.boot;
         self.admitted = Some(boot);
@@ -263,10 +338,8 @@ impl PeerState {
         self.hello = Some(greeting.hello.clone());
         self.heard_at = Some(Instant::now());
         // Of two processes under one name the other stays on the screen until this one is newer.
-        if self
-            .refused
-            .is_none_or(|refused| refused.counter <= boot.counter)
-        {
+        let settled = |refused: Boot| refused == boot || refused.counter < boot.counter;
+        if self.refused.is_none_or(settled) {
             self.refused = None;
             self.suspect = None;
         }

@@ -1,0 +1,7 @@
+//! Three whole nodes in one process: real sockets, real TLS, real RocksDB folders on a real disk.
+
+mod copies;
+mod forms;
+mod leaders;
+mod strangers;
+mod world;
