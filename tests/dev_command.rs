@@ -163,13 +163,13 @@ async fn a_script_kills_a_node_and_starts_it_again_and_interrupt_ends_them_all()
         .unwrap();
     let ready = || async {
         match tokio::net::TcpStream::connect(("127.0.0.1", port)).await {
-            Ok(_) => match crate::raw::exchange(port, &crate::raw::get("/readyz"))
-                .await
-                .status
-            {
-                200 => Ok(()),
-                other => Err(format!("{other}")),
-            },
+            Ok(_) => {
+                let sent = crate::raw::send(port, &crate::raw::get("/readyz")).await;
+                match sent.answer().await.map(|answer| answer.status) {
+                    Some(200) => Ok(()),
+                    other => Err(format!("{other:?}")),
+                }
+            }
             Err(error) => Err(error.to_string()),
         }
     };

@@ -6,6 +6,7 @@ use node::dev::Settings;
 use tezos::{Curve, Kind, PublicKey};
 use tokio::sync::Barrier;
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 
 use crate::judge::Judge;
 use crate::world::{CURVES, Outcome, World, attestation, insist, post, slot};
@@ -99,14 +100,25 @@ async fn whatever_step_the_leader_dies_at_a_key_that_records_first_releases_one_
 }
 
 async fn deaths_at_every_step(world: &mut World, key: &PublicKey) {
+    // As long as an undisturbed request takes, and half of that again, in twelve steps.
+    let leader = world.leader().await;
+    let client = world.client(&[leader]);
+    let start = Instant::now();
+    for _ in 0..10 {
+        let message = attestation(key, world.next_slot(), 0);
+        insist(&client, &world.judge, key, &message)
+            .await
+            .signature();
+    }
+    let step_length = start.elapsed() / 10 / 8;
     let mut answered = 0;
-    for step in 0..12_u64 {
+    for step in 0..12_u32 {
         let slot = world.next_slot();
         let (mine, rival) = (attestation(key, slot, 0), attestation(key, slot, 1));
         let leader = world.leader().await;
         let sent = crate::raw::send(world.port(leader), &post(key, &mine)).await;
         // Not a synchronisation but the sweep itself: one step further into the path each time.
-        std::thread::sleep(std::time::Duration::from_micros(step * 400));
+        std::thread::sleep(step_length * step);
         world.kill(leader);
         let early = sent.answer().await.map(|answer| answer.signature());
 

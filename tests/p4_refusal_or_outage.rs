@@ -265,7 +265,7 @@ async fn every_refusal_of_the_rule_is_a_409_or_403_with_the_slot_in_its_words() 
         (
             "round below",
             attestation(&key, slot(5_000, 1), 0),
-            "below high watermark",
+            "not above high watermark (5000,2)",
         ),
         (
             "level below",

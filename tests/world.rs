@@ -199,6 +199,27 @@ impl World {
     }
 }
 
+impl Drop for World {
+    /// A failed test shows what the nodes said, since their folder goes with it.
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            return;
+        }
+        for node in self.cluster.nodes() {
+            let said = std::fs::read_to_string(node.log()).unwrap_or_default();
+            let lines: Vec<&str> = said.lines().collect();
+            let last = lines
+                .get(lines.len().saturating_sub(40)..)
+                .unwrap_or_default();
+            println!(
+                "--- the last words of node {}:\n{}",
+                node.id(),
+                last.join("\n")
+            );
+        }
+    }
+}
+
 /// The binary under test.
 pub(crate) fn quorate() -> &'static str {
     env!("CARGO_BIN_EXE_quorate")
