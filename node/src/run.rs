@@ -1,8 +1,8 @@
 //! `quorate node`: the one place that knows all the parts.
 //!
 //! ```text
-//! configuration ─► secrets ─► ports ─► data folder ─► cluster ─► health, admin, signer API ─► signals
-//!   64              65, 77     74       65, 66, 74                                            0
+//! configuration ─► data folder ─► secrets ─► ports ─► cluster ─► health, admin, signer API ─► signals
+//!   64              65, 66, 74     65, 77     74                                                0
 //! ```
 
 mod ability;
@@ -54,14 +54,16 @@ pub fn node(file: &Path) -> Result<(), Failure> {
         .map(api::tls::acceptor)
         .transpose();
     let tls = tls.map_err(|fault| Failure::new(Exit::Config, fault.to_string()))?;
-    let keyring = Arc::new(Keyring::load(&config.keys)?);
     let _log = telemetry::init(&config.log)
         .map_err(|error| Failure::new(Exit::Config, error.to_string()))?;
+    // Before the secrets, which may lie in it: a folder that is gone is told as that (R9).
+    let folder = Folder::open(&config.data_dir, config.guard_path.as_deref())?;
+    let keyring = Arc::new(Keyring::load(&config.keys)?);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(|error| Failure::new(Exit::Io, format!("cannot start threads: {error}")))?;
-    let ended = runtime.block_on(run(config, tls, keyring));
+    let ended = runtime.block_on(run(config, tls, folder, keyring));
     runtime.shutdown_timeout(END_WITHIN);
     ended
 }
@@ -69,12 +71,12 @@ pub fn node(file: &Path) -> Result<(), Failure> {
 async fn run(
     config: Config,
     tls: Option<TlsAcceptor>,
+    folder: Folder,
     keyring: Arc<Keyring>,
 ) -> Result<(), Failure> {
     let io = |what: &str, error: std::io::Error| Failure::new(Exit::Io, format!("{what}: {error}"));
     let mut signals = Signals::catch().map_err(|error| io("cannot catch signals", error))?;
     let ports = Ports::bind(&config).await?;
-    let folder = open_folder(&config).await?;
     let socket = config.admin_socket();
     // Only now: the folder's lock says that a socket found there is nobody's.
     let admin_listener = admin::bind(&socket)
@@ -154,15 +156,6 @@ async fn run(
     std::fs::remove_file(&socket).ok();
     tracing::info!("ended");
     Ok(())
-}
-
-async fn open_folder(config: &Config) -> Result<Folder, Failure> {
-    let (path, guard) = (config.data_dir.clone(), config.guard_path.clone());
-    let opened = tokio::task::spawn_blocking(move || Folder::open(&path, guard.as_deref())).await;
-    let opened = opened.map_err(|ended| {
-        Failure::new(Exit::Damaged, format!("opening the folder ended: {ended}"))
-    })?;
-    Ok(opened?)
 }
 
 fn stopped(stop: &Stop) -> Failure {
