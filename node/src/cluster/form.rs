@@ -189,7 +189,11 @@ mod tests {
             (second.cluster_id, &second.members)
         );
         assert_eq!(first.members[&first.me].address, "10.0.0.9:7101");
-        assert_eq!((first.me, second.me), (1, 2));
+        assert_eq!(
+            (first.me, second.me),
+            (2, 3),
+            "names first, then addresses by number"
+        );
         assert_eq!(second.members.len(), 3);
         lines[0] = line("n1", 7, 4);
         let other = binding(&lines, Fingerprint([1; 32])).unwrap();
