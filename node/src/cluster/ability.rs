@@ -79,12 +79,21 @@ impl Ability {
 /// The peer that a leader hands over to by itself: one that can do everything it can, and more. Of
 /// several, the one that can do most, then the lowest id. None if there is none: a leader that hands
 /// over for less would only move the failure.
+///
+/// A key counts only if this node knows it as enrolled. Nodes see an enrolment or a disabling at
+/// slightly different times, and that difference is no ability.
 #[must_use]
 pub fn successor(mine: &Ability, peers: &BTreeMap<u64, Ability>) -> Option<u64> {
-    let mine = mine.fitness();
-    let better = |theirs: &BTreeSet<Fitness>| theirs.is_superset(&mine) && *theirs != mine;
-    let able = peers.iter().map(|(id, ability)| (*id, ability.fitness()));
-    best(able.filter(|(_, theirs)| better(theirs)))
+    let counts = |fitness: &Fitness| match fitness {
+        Fitness::Key(key) => mine.can_sign.contains_key(key),
+        Fitness::Disk | Fitness::Power | Fitness::Staying => true,
+    };
+    let own = mine.fitness();
+    let able = peers.iter().map(|(id, ability)| {
+        let theirs: BTreeSet<Fitness> = ability.fitness().into_iter().filter(counts).collect();
+        (*id, theirs)
+    });
+    best(able.filter(|(_, theirs)| theirs.is_superset(&own) && *theirs != own))
 }
 
 /// The peer that an operator, or a drain, hands over to: the one that can do most.
@@ -137,6 +146,13 @@ mod tests {
             "equal or different"
         );
         assert_eq!(successor(&both, &peers(&[(2, &one), (3, &other)])), None);
+    }
+
+    #[test]
+    fn a_peer_that_has_not_seen_a_key_disabled_yet_is_no_better_leader() {
+        let (after, before) = (able(&[(1, true)]), able(&[(1, true), (2, true)]));
+        assert_eq!(successor(&after, &peers(&[(2, &before)])), None);
+        assert_eq!(successor(&able(&[]), &peers(&[(2, &before)])), None);
     }
 
     #[test]
