@@ -79,14 +79,16 @@ impl<'a> Checker<'a> {
         });
     }
 
-    pub(super) fn finish(mut self, file: &Path) -> Result<(), Faults> {
+    pub(super) fn is_clean(&self) -> bool {
+        self.faults.is_empty()
+    }
+
+    /// Everything that was found, in the order of the lines.
+    pub(super) fn faults(mut self, file: &Path) -> Faults {
         self.faults.sort_by_key(|fault| fault.line);
-        match self.faults.is_empty() {
-            true => Ok(()),
-            false => Err(Faults {
-                file: file.to_owned(),
-                faults: self.faults,
-            }),
+        Faults {
+            file: file.to_owned(),
+            faults: self.faults,
         }
     }
 

@@ -8,7 +8,8 @@ use super::raw;
 pub struct Log {
     /// One line of text or one JSON object an event.
     pub format: LogFormat,
-    /// A `tracing` filter: a level, or `target=level` parts separated by commas. Default `info`.
+    /// A `tracing` filter: a level, or `target=level` parts separated by commas. Default
+    /// `info,openraft=warn`.
     pub level: String,
 }
 
@@ -41,7 +42,8 @@ pub(super) fn check(raw: &raw::Log, checker: &mut Checker<'_>) -> Log {
         }
     };
     let level = match &raw.level {
-        None => "info".to_owned(),
+        // At info, openraft tells every step of an election in its own words.
+        None => "info,openraft=warn".to_owned(),
         Some(word) => {
             if let Err(error) = word
                 .get_ref()

@@ -96,8 +96,10 @@ impl Config {
     /// With every fault at once.
     pub fn parse(text: &str, file: &Path) -> Result<Self, Faults> {
         let mut checker = Checker::new(text);
-        let raw = parse::parse(text, &mut checker);
-        let folder = file.parent().unwrap_or(Path::new(""));
+        let Some(raw) = parse::parse(text, &mut checker) else {
+            return Err(checker.faults(file));
+        };
+        let folder = file.parent().unwrap_or_else(|| Path::new(""));
         let data_dir = data_dir(raw.data_dir.as_ref(), folder, &mut checker);
         let peers_listen = address(
             raw.peers.listen.as_ref(),
@@ -123,8 +125,11 @@ impl Config {
         };
         check_ports(&config, &raw, &mut checker);
         check_socket(&config, &raw, &mut checker);
-        checker.finish(file)?;
-        Ok(config)
+        if checker.is_clean() {
+            Ok(config)
+        } else {
+            Err(checker.faults(file))
+        }
     }
 
     /// The admin socket of this node.

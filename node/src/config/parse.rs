@@ -12,8 +12,9 @@ use toml::de::{DeArray, DeTable, DeValue, Deserializer};
 use super::fault::Checker;
 use super::raw;
 
-/// Reads the raw file; what could not be read is in `checker` and absent from the result.
-pub(super) fn parse(text: &str, checker: &mut Checker<'_>) -> raw::File {
+/// Reads the raw file; what could not be read is in `checker` and absent from the result. `None` if
+/// the structure of the document is broken: then it says nothing reliable about its fields.
+pub(super) fn parse(text: &str, checker: &mut Checker<'_>) -> Option<raw::File> {
     let (mut table, errors) = DeTable::parse_recoverable(text);
     if !errors.is_empty() {
         for error in errors {
@@ -24,12 +25,11 @@ pub(super) fn parse(text: &str, checker: &mut Checker<'_>) -> raw::File {
                 "correct the TOML of this line",
             );
         }
-        // A document with broken structure says nothing reliable about its fields.
-        return raw::File::default();
+        return None;
     }
     loop {
         let error = match raw::File::deserialize(Deserializer::from(table.clone())) {
-            Ok(file) => return file,
+            Ok(file) => return Some(file),
             Err(error) => error,
         };
         let path = error
@@ -41,9 +41,7 @@ pub(super) fn parse(text: &str, checker: &mut Checker<'_>) -> raw::File {
             false => "write a value of the right type",
         };
         checker.fault(error.span(), &field, error.message(), write);
-        if path.is_none() {
-            return raw::File::default();
-        }
+        path?;
     }
 }
 

@@ -95,6 +95,7 @@ pub(super) fn check(raw: &raw::Signer, folder: &Path, checker: &mut Checker<'_>)
         SignerApi::LISTEN,
         checker,
     );
+    let word = plain_http(raw.allow_plain_http.as_ref(), checker);
     let api = SignerApi {
         listen,
         base_path: base_path(raw.base_path.as_ref(), checker),
@@ -102,15 +103,14 @@ pub(super) fn check(raw: &raw::Signer, folder: &Path, checker: &mut Checker<'_>)
             .tls
             .as_ref()
             .and_then(|tls| tls_files(tls, folder, checker)),
-        allow_plain_http: plain_http(raw.allow_plain_http.as_ref(), checker),
+        allow_plain_http: word.unwrap_or(PlainHttp::Loopback),
         allow_list_known_keys: raw.allow_list_known_keys,
         allow_to_prove_possession: raw.allow_to_prove_possession,
         limits: limits(&raw.limits, checker),
     };
-    // A word that was misspelt is already a fault of its own; do not blame the address as well.
-    let unsaid = raw.allow_plain_http.is_none() || api.allow_plain_http != PlainHttp::Loopback;
-    let plain_beyond_loopback = raw.tls.is_none() && !listen.ip().is_loopback();
-    if plain_beyond_loopback && unsaid && api.allow_plain_http == PlainHttp::Loopback {
+    // A word that was misspelt is told already; the address is not to blame as well.
+    let loopback_only = word == Some(PlainHttp::Loopback);
+    if loopback_only && raw.tls.is_none() && !listen.ip().is_loopback() {
         checker.fault(
             raw.listen.as_ref().map(Spanned::span),
             "signer.listen",
@@ -122,14 +122,15 @@ pub(super) fn check(raw: &raw::Signer, folder: &Path, checker: &mut Checker<'_>)
     api
 }
 
-fn plain_http(raw: Option<&Spanned<String>>, checker: &mut Checker<'_>) -> PlainHttp {
+/// `None` for a word that is not known, which is a fault of its own.
+fn plain_http(raw: Option<&Spanned<String>>, checker: &mut Checker<'_>) -> Option<PlainHttp> {
     let Some(word) = raw else {
-        return PlainHttp::Loopback;
+        return Some(PlainHttp::Loopback);
     };
     match word.get_ref().as_str() {
-        "loopback" => PlainHttp::Loopback,
-        "authorized-keys-only" => PlainHttp::AuthorizedKeysOnly,
-        "anyone" => PlainHttp::Anyone,
+        "loopback" => Some(PlainHttp::Loopback),
+        "authorized-keys-only" => Some(PlainHttp::AuthorizedKeysOnly),
+        "anyone" => Some(PlainHttp::Anyone),
         other => {
             checker.fault(
                 Some(word.span()),
@@ -137,7 +138,7 @@ fn plain_http(raw: Option<&Spanned<String>>, checker: &mut Checker<'_>) -> Plain
                 format!("{other:?} is not a known word"),
                 "write \"loopback\", \"authorized-keys-only\" or \"anyone\"",
             );
-            PlainHttp::Loopback
+            None
         }
     }
 }
