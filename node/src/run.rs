@@ -19,6 +19,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use raft_store::folder::Folder;
+use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
@@ -74,71 +75,12 @@ async fn run(
     folder: Folder,
     keyring: Arc<Keyring>,
 ) -> Result<(), Failure> {
-    let io = |what: &str, error: std::io::Error| Failure::new(Exit::Io, format!("{what}: {error}"));
-    let mut signals = Signals::catch().map_err(|error| io("cannot catch signals", error))?;
-    let ports = Ports::bind(&config).await?;
-    let socket = config.admin_socket();
-    // Only now: the folder's lock says that a socket found there is nobody's.
-    let admin_listener = admin::bind(&socket)
-        .map_err(|error| io(&format!("cannot listen on {}", socket.display()), error))?;
-    let setup = Setup {
-        folder,
-        listener: ports.peers,
-        times: config.times.clone(),
-    };
-    let cluster = Cluster::start(setup)
-        .await
-        .map_err(|error| Failure::new(Exit::of_code(error.exit_code()), error.to_string()))?;
-
+    let mut signals = Signals::catch().map_err(|error| io("cannot catch signals", &error))?;
+    let opened = open(&config, folder).await?;
+    let cluster = opened.cluster.clone();
     let drain = Drain::new(config.times.clone());
-    let (ability, _) = watch::channel(Ability::default());
-    let (prover, prove) = watch::channel(None::<Prover>);
-    let metrics = Arc::new(Metrics::default());
-    let mut tasks = JoinSet::new();
-    tasks.spawn(ability::watch(
-        cluster.clone(),
-        Arc::clone(&keyring),
-        drain.begun(),
-        ability.clone(),
-        config.times.hello_every,
-    ));
-    let source = facts::source(&cluster, ability.subscribe(), drain.begun());
-    let monitor = Monitor::start(source.clone(), &config.times);
-    let ops = Ops::new(monitor.clone(), Arc::clone(&metrics), source.clone());
-    tasks.spawn(serve_ops(ports.ops, ops, drain.ended()));
-    let admin = Arc::new(Admin {
-        cluster: cluster.clone(),
-        keyring: Arc::clone(&keyring),
-        times: config.times.clone(),
-        address: config.peers_address.clone(),
-        ability: ability.subscribe(),
-        prove,
-    });
-    let admin_stop = drain.ended();
-    tasks.spawn(async move {
-        if let Err(error) = admin::serve(admin_listener, admin, admin_stop).await {
-            tracing::error!(%error, "the admin socket ended");
-        }
-    });
-    let signing = Signing {
-        cluster: cluster.clone(),
-        keyring,
-        config: config.clone(),
-        tls,
-        metrics,
-        source,
-        monitor,
-    };
-    tasks.spawn(signing.serve(ports.signer, prover, drain.clone()));
-    tracing::info!(
-        version = env!("CARGO_PKG_VERSION"),
-        signer = %config.signer.listen,
-        peers = %config.peers_listen,
-        ops = %config.ops_listen,
-        data_dir = %config.data_dir.display(),
-        formed = cluster.ledger().is_some(),
-        "started"
-    );
+    let socket = config.admin_socket();
+    let mut tasks = serve(opened, config, tls, keyring, &drain);
 
     let signal = tokio::select! {
         signal = signals.next() => signal,
@@ -156,6 +98,106 @@ async fn run(
     std::fs::remove_file(&socket).ok();
     tracing::info!("ended");
     Ok(())
+}
+
+/// A node that takes part in its cluster, and listens, but answers nobody yet.
+struct Opened {
+    cluster: Cluster,
+    signer: TcpListener,
+    ops: TcpListener,
+    admin: UnixListener,
+}
+
+async fn open(config: &Config, folder: Folder) -> Result<Opened, Failure> {
+    let Ports { peers, signer, ops } = Ports::bind(config).await?;
+    let socket = config.admin_socket();
+    // The folder's lock says that a socket found there is nobody's.
+    let admin = admin::bind(&socket)
+        .map_err(|error| io(&format!("cannot listen on {}", socket.display()), &error))?;
+    let setup = Setup {
+        folder,
+        listener: peers,
+        times: config.times.clone(),
+    };
+    let cluster = Cluster::start(setup)
+        .await
+        .map_err(|error| Failure::new(Exit::of_code(error.exit_code()), error.to_string()))?;
+    Ok(Opened {
+        cluster,
+        signer,
+        ops,
+        admin,
+    })
+}
+
+/// Starts everything that answers. Each task ends when the drain says so.
+fn serve(
+    opened: Opened,
+    config: Config,
+    tls: Option<TlsAcceptor>,
+    keyring: Arc<Keyring>,
+    drain: &Drain,
+) -> JoinSet<()> {
+    let Opened {
+        cluster,
+        signer,
+        ops,
+        admin,
+    } = opened;
+    let (ability, _) = watch::channel(Ability::default());
+    let (prover, prove) = watch::channel(None::<Prover>);
+    let metrics = Arc::new(Metrics::default());
+    let source = facts::source(&cluster, ability.subscribe(), drain.begun());
+    let monitor = Monitor::start(source.clone(), &config.times);
+    let answering = Arc::new(Admin {
+        cluster: cluster.clone(),
+        keyring: Arc::clone(&keyring),
+        times: config.times.clone(),
+        address: config.peers_address.clone(),
+        ability: ability.subscribe(),
+        prove,
+    });
+    tracing::info!(
+        version = env!("CARGO_PKG_VERSION"),
+        signer = %config.signer.listen,
+        peers = %config.peers_listen,
+        ops = %config.ops_listen,
+        data_dir = %config.data_dir.display(),
+        formed = cluster.ledger().is_some(),
+        "started"
+    );
+    let mut tasks = JoinSet::new();
+    let every = config.times.hello_every;
+    let (begun, ended) = (drain.begun(), drain.ended());
+    tasks.spawn(ability::watch(
+        cluster.clone(),
+        Arc::clone(&keyring),
+        begun,
+        ability,
+        every,
+    ));
+    let told = Ops::new(monitor.clone(), Arc::clone(&metrics), source.clone());
+    tasks.spawn(serve_ops(ops, told, drain.ended()));
+    tasks.spawn(async move {
+        if let Err(error) = admin::serve(admin, answering, ended).await {
+            tracing::error!(%error, "the admin socket ended");
+        }
+    });
+    let signing = Signing {
+        cluster,
+        keyring,
+        config,
+        tls,
+        metrics,
+        source,
+        monitor,
+    };
+    tasks.spawn(signing.serve(signer, prover, drain.clone()));
+    tasks
+}
+
+fn io(what: &str, error: &std::io::Error) -> Failure {
+    Failure::new(Exit::Io, format!("{what}: {error}"))
 }
 
 fn stopped(stop: &Stop) -> Failure {

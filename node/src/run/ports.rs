@@ -1,4 +1,5 @@
-//! The ports of a node: all bound before anything is opened, so that a taken one changes nothing.
+//! The ports of a node: all bound before it takes part in its cluster, so that a taken one is told
+//! before anybody hears of the node.
 
 use std::net::SocketAddr;
 
