@@ -12,6 +12,9 @@ mod screen;
 mod status;
 mod words;
 
+#[cfg(test)]
+mod tests;
+
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 

@@ -135,14 +135,16 @@ fn flatten<T>(
 /// [`KeyFault::NoFolder`], [`KeyFault::Exposed`] or [`KeyFault::Unreadable`].
 pub fn list(folder: &Path) -> Result<Vec<PathBuf>, KeyFault> {
     use std::os::unix::fs::PermissionsExt as _;
-    let unreadable = |source: std::io::Error| match source.kind() {
-        std::io::ErrorKind::NotFound => KeyFault::NoFolder {
-            folder: folder.to_owned(),
-        },
-        _ => KeyFault::Unreadable {
+    let unreadable = |source: std::io::Error| {
+        if source.kind() == std::io::ErrorKind::NotFound {
+            return KeyFault::NoFolder {
+                folder: folder.to_owned(),
+            };
+        }
+        KeyFault::Unreadable {
             path: folder.to_owned(),
             source,
-        },
+        }
     };
     let mode = std::fs::metadata(folder)
         .map_err(unreadable)?

@@ -8,6 +8,9 @@ pub mod file;
 mod keyring;
 pub mod password;
 
+#[cfg(test)]
+mod tests;
+
 use futures_util::future::BoxFuture;
 use raft_store::ledger::{Grant, Permit, Released, Signed};
 use tezos::{PublicKey, PublicKeyHash};
