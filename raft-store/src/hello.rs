@@ -148,7 +148,7 @@ impl PeerMemory {
     /// itself.
     ///
     /// # Errors
-    /// The first reason not to believe the peer. The help is `quorate cluster replace`.
+    /// The first reason not to believe the peer.
     pub fn judge(&mut self, hello: &Hello) -> Result<(), Suspect> {
         self.suspect(hello).map_or(Ok(()), Err)?;
         self.incarnation = Some(hello.incarnation);

@@ -326,7 +326,7 @@ async fn a_database_older_than_its_guard_is_refused_r11() {
         };
         assert_eq!(error.exit_code(), 65);
         assert!(
-            error.to_string().contains("quorate cluster replace"),
+            error.to_string().contains("quorate cluster status"),
             "{error}"
         );
     }

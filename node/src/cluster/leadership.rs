@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use openraft::errors::Fatal;
 use raft_store::command::{Command, FORMAT};
 use raft_store::ledger::Ledger;
 use raft_store::rocks::RocksState;
@@ -64,17 +65,23 @@ pub(super) async fn run(cluster: Cluster) {
 
 impl Inner {
     /// A node that would be of no use as a leader campaigns three election timeouts later than
-    /// others, never not at all: it may hold the longest log.
+    /// others, never not at all: it may hold the longest log. One whose log lacks what a peer has
+    /// does not campaign, any more than it votes for such a one.
     fn campaign_or_wait(&self, consensus: &Consensus) {
         let late = self.times.election_max.saturating_mul(3);
         let view = self.view.borrow();
         let leader = view.leader.filter(|leader| view.me != Some(*leader));
         let heard = leader.and_then(|leader| view.peers.get(&leader)?.age());
         let silent = heard.is_none_or(|age| age > late.saturating_add(self.times.hello_every));
+        let mut others = consensus.members();
+        others.remove(&consensus.binding.me);
+        let durable = *consensus.log.durable_last().borrow();
+        self.candidacy.look(&others.into_keys().collect(), durable);
+        let may_win = self.candidacy.allows(durable).is_ok();
         consensus
             .raft
             .runtime_config()
-            .elect(self.ability.borrow().may_lead() || silent);
+            .elect(may_win && (self.ability.borrow().may_lead() || silent));
     }
 }
 
@@ -169,7 +176,14 @@ pub(super) async fn watch(inner: Arc<Inner>) {
             return;
         }
         tokio::select! {
-            changed = server.changed() => if changed.is_err() { tick.tick().await; },
+            // A consensus that panicked leaves its last figures as they were, and nobody to renew
+            // them: such a node would look well for ever.
+            changed = server.changed() => if changed.is_err() {
+                if let Some(stop) = super::Stop::of(&Fatal::Panicked) {
+                    inner.stop(stop);
+                }
+                return;
+            },
             _ = standing.changed() => {}
             _ = tick.tick() => {}
         }

@@ -131,7 +131,7 @@ impl Inner {
         if let Verdict::Suspect(reason) = verdict {
             self.stop(super::Stop::damaged(format!(
                 "node {peer} remembers more of this node than {folder} does: {reason}; do not start \
-                 it again: run `quorate cluster replace` on another node"
+                 it again; the others go on: see `quorate cluster status` there"
             )));
         }
     }

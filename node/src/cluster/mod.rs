@@ -42,6 +42,7 @@ pub use self::start::FormedCluster;
 pub use self::stop::Stop;
 pub use self::view::{PeerView, View};
 use crate::config::Times;
+use crate::peers::candidacy::Candidacy;
 use crate::peers::endpoint::Endpoint;
 use crate::peers::forward::Handlers;
 pub use crate::peers::forward::{ForwardError, Hop};
@@ -69,6 +70,7 @@ struct Inner {
     times: Times,
     pins: PinSet,
     standing: Standing,
+    candidacy: Arc<Candidacy>,
     clients: Clients,
     handlers: Handlers,
     endpoint: Arc<Endpoint<RocksState>>,

@@ -36,6 +36,8 @@ pub(super) fn of(times: &Times) -> Result<Arc<Config>, ConfigError> {
         enable_leader_restore: Some(false),
         // A node that cannot win does not raise the term of one that leads.
         enable_pre_vote: Some(true),
+        // A node stands for election once it has heard its peers (`peers::candidacy`).
+        enable_elect: false,
         // A log that went back is a disk that forgot: it is refused, never replicated over.
         allow_log_reversion: None,
         // A peer that was away a moment should not wait for the next 200 ms.

@@ -20,6 +20,7 @@ use super::{
     raft_config,
 };
 use crate::peers::accept::serve;
+use crate::peers::candidacy::Candidacy;
 use crate::peers::endpoint::{Endpoint, Formed, router};
 use crate::peers::forward::Handlers;
 use crate::peers::link::{Clients, Network};
@@ -51,9 +52,11 @@ impl Cluster {
         let folder = Arc::new(folder);
         let standing = Standing::new(Arc::clone(&folder), presence(&times));
         let (pins, handlers) = (PinSet::new(pins::Pins::new()), Handlers::default());
+        let candidacy = Arc::new(Candidacy::new(standing.clone(), presence(&times)));
         let endpoint = Arc::new(Endpoint {
             boot: folder.boot(),
             standing: standing.clone(),
+            candidacy: Arc::clone(&candidacy),
             handlers: handlers.clone(),
             formed: OnceLock::new(),
         });
@@ -71,6 +74,7 @@ impl Cluster {
             times,
             pins,
             standing,
+            candidacy,
             handlers,
             endpoint,
             consensus: OnceLock::new(),

@@ -19,6 +19,7 @@ use serde::{Deserialize, Serialize};
 
 use super::accept::Peer;
 use super::call::describe;
+use super::candidacy::Candidacy;
 use super::forward::Handlers;
 use super::standing::{Greeting, Standing, Verdict};
 use super::{FORMAT, stamp};
@@ -60,6 +61,8 @@ pub struct Endpoint<D: StateDisk> {
     pub boot: Boot,
     /// Who is believed.
     pub standing: Standing,
+    /// Who may win an election.
+    pub candidacy: Arc<Candidacy>,
     /// Where forwarded requests go.
     pub handlers: Handlers,
     /// Set when the node is bound to a cluster. Before that no key is pinned, so nobody gets here.
@@ -149,6 +152,10 @@ async fn raft<D: StateDisk>(
     let formed = endpoint.admit(peer, &headers)?;
     let request: Request = codec::decode_wire(&body).map_err(bad_request)?;
     same_sender(peer, request.sender())?;
+    if let Request::Vote(r) | Request::PreVote(r) = &request {
+        let allowed = endpoint.candidacy.allows(r.last_log_id);
+        allowed.map_err(|why| (StatusCode::CONFLICT, why.to_string()))?;
+    }
     let raft = &formed.raft;
     let response = match request {
         Request::Append(r) => raft

@@ -6,6 +6,7 @@
 
 pub mod accept;
 pub mod call;
+pub mod candidacy;
 pub mod endpoint;
 pub mod forward;
 pub mod link;

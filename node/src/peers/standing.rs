@@ -300,6 +300,13 @@ impl Standing {
 }
 
 impl PeerState {
+    /// The last hello of the start that is admitted now.
+    #[must_use]
+    pub fn believed(&self) -> Option<&Hello> {
+        let hello = self.hello.as_ref()?;
+        (self.admitted == Some(hello.boot)).then_some(hello)
+    }
+
     /// Two processes of one folder: the one that was there first stays, as long as it speaks and
     /// has not said that it is leaving. The other is judged once the first has been silent.
     fn occupied(&self, boot: Boot, presence: Duration) -> Option<String> {

@@ -14,8 +14,8 @@ const EXIT_DAMAGED: u8 = 65;
 /// The identity is missing, foreign or of no use here (`EX_NOINPUT`).
 const EXIT_IDENTITY: u8 = 66;
 
-const REPLACE: &str = "if this disk lost its data, run `quorate init` in a new folder and \
-                       `quorate cluster replace` on another node; never copy a folder";
+const REPLACE: &str = "if this disk lost its data, leave the node stopped, the others go on; \
+                       see them with `quorate cluster status`; never copy a folder";
 
 /// Why a data folder is refused.
 #[derive(Debug, thiserror::Error)]

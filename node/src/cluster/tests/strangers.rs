@@ -55,9 +55,23 @@ fn ask_vote(candidate: u64) -> Vec<u8> {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_message_under_another_nodes_id_is_refused() {
     let world = World::formed().await;
+    world
+        .sees(1, "what the others have committed", |view| {
+            let hello = |peer: u64| view.peers[&peer].hello.as_ref();
+            [2, 3]
+                .iter()
+                .all(|peer| hello(*peer).is_some_and(|hello| hello.committed.is_some()))
+        })
+        .await;
     let rogue = Rogue::of(&world);
     let fair = rogue.post("/v1/raft", rogue.boot, ask_vote(3)).await;
-    assert_eq!(fair.status, StatusCode::OK, "{}", words(&fair));
+    // Its empty log cannot win; who it is, is not in doubt.
+    assert_eq!(fair.status, StatusCode::CONFLICT, "{}", words(&fair));
+    assert!(
+        words(&fair).contains("another node's reaches"),
+        "{}",
+        words(&fair)
+    );
     let foul = rogue.post("/v1/raft", rogue.boot, ask_vote(2)).await;
     assert_eq!(foul.status, StatusCode::FORBIDDEN);
     assert_eq!(words(&foul), "message of node 2 on a connection of node 3");
