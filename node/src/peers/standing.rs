@@ -175,10 +175,14 @@ impl Standing {
         if let Some(reason) = state.occupied(hello.boot, self.0.presence) {
             return Verdict::Occupied(reason);
         }
-        let reign = self.0.reign.get().and_then(|reign| reign());
-        self.remember_acknowledged(state, peer.id, reign);
-        if let Some(reason) = state.forgot(hello, reign) {
-            return Verdict::Suspect(reason);
+        // A start that is believed is one process, which forgets nothing: its hello may merely have
+        // been overtaken by an acknowledgement of its own. Only another start is held to those.
+        if state.admitted != Some(hello.boot) {
+            let reign = self.0.reign.get().and_then(|reign| reign());
+            self.remember_acknowledged(state, peer.id, reign);
+            if let Some(reason) = state.forgot(hello, reign) {
+                return Verdict::Suspect(reason);
+            }
         }
         match self.0.folder.judge(peer.id, hello) {
             Ok(()) => Verdict::Believed,
