@@ -117,7 +117,6 @@ impl Candidacy {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
     use std::sync::Arc;
 
     use raft_store::folder::Folder;
@@ -147,7 +146,7 @@ mod tests {
         fn new(patience: Duration) -> Self {
             // Beside the test's own binary: a node refuses tmpfs, which /tmp often is.
             let own = std::env::current_exe().unwrap();
-            let root = tempfile::tempdir_in(own.parent().unwrap_or(Path::new("."))).unwrap();
+            let root = tempfile::tempdir_in(own.parent().unwrap()).unwrap();
             let path = root.path().join("data");
             Folder::create(&path).unwrap();
             let folder = Arc::new(Folder::open(&path, None).unwrap());
