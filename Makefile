@@ -15,6 +15,8 @@ CARGO_DENY_VERSION := 0.20.2
 CARGO_DENY := $(CACHE)/tools/bin/cargo-deny
 # How long `make fuzz` gives each fuzz target.
 FUZZ_SECONDS ?= 60
+# What could not run on this machine: `make test` shows and counts it.
+SKIPS := $(CARGO_TARGET_DIR)/skips
 
 .PHONY: help dev demo build test lint fuzz audit tools
 .DEFAULT_GOAL := help
@@ -44,9 +46,10 @@ build:
 test:
 	@deploy/prerequisites.sh test
 	@$(say_rocksdb)
-	@status=0; \
+	@status=0; rm -f $(SKIPS); export QUORATE_SKIPS=$(SKIPS); \
 	cargo test $(SELECTION) --no-fail-fast || status=1; \
 	cargo test --workspace --doc --locked --no-fail-fast || status=1; \
+	if [ -s $(SKIPS) ]; then cat $(SKIPS); echo "$$(wc -l < $(SKIPS)) skipped"; fi; \
 	exit $$status
 
 # `-D warnings` goes behind `--` and into RUSTDOCFLAGS: in RUSTFLAGS it would rebuild everything.

@@ -4,7 +4,7 @@
 # Silent, and done in a few milliseconds, when nothing is missing.
 #
 #   deploy/prerequisites.sh build    a C++ compiler, make, pkg-config, libclang, Rust
-#   deploy/prerequisites.sh test     the same, and Node.js with npm (the taquito test)
+#   deploy/prerequisites.sh test     the same, strace (fsync faults), Node.js with npm (taquito)
 set -eu
 
 purpose=${1:-build}
@@ -33,6 +33,7 @@ need make make
 need pkg-config pkg-config
 libclang_found || missing="$missing libclang-dev"
 if [ "$purpose" = test ]; then
+	need strace strace
 	need nodejs node
 	need npm npm
 fi
@@ -55,8 +56,8 @@ if [ -n "$missing" ]; then
 			apt-get install -y -qq --no-install-recommends $missing >/dev/null
 	else
 		echo "missing:$missing (the names are Debian's); install them with this system's package manager, then run this again" >&2
-		echo "  Fedora: dnf install gcc-c++ make pkgconf-pkg-config clang-devel nodejs npm" >&2
-		echo "  Arch:   pacman -S gcc make pkgconf clang nodejs npm" >&2
+		echo "  Fedora: dnf install gcc-c++ make pkgconf-pkg-config clang-devel strace nodejs npm" >&2
+		echo "  Arch:   pacman -S gcc make pkgconf clang strace nodejs npm" >&2
 		exit 1
 	fi
 fi

@@ -10,6 +10,7 @@
 )]
 
 mod entries;
+mod skip;
 
 use std::{
     collections::BTreeMap,
@@ -207,7 +208,7 @@ fn a_wiped_folder_comes_back_as_another_node_r10() {
 fn memory_is_no_place_for_a_node() {
     let shm = Path::new("/dev/shm");
     if !matches!(disk::ground(shm), Ok(Ground::Memory(_))) {
-        println!("SKIP: /dev/shm is no tmpfs on this machine");
+        skip::skip("/dev/shm is no tmpfs on this machine");
         return;
     }
     let folder = tempfile::tempdir_in(shm).unwrap();
