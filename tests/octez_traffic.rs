@@ -1,8 +1,7 @@
 //! The bytes that octez clients and balancers really put on the wire, replayed one by one.
 //!
-//! In 2020 bakers behind a load balancer lost blocks when a signer did not cope with this very mix: a health probe in
-//! HTTP/1.0 that asks to close, `GET /authorized_keys` before every signature on a connection of its own, and then
-//! the request in chunks.
+//! The mix that a baker behind a load balancer makes: a health probe in HTTP/1.0 that asks to close, `GET
+//! /authorized_keys` before every signature on a connection of its own, and then the request in chunks.
 
 use tezos::{Curve, PublicKey};
 
