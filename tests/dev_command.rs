@@ -31,10 +31,22 @@ fn told(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
+/// A process that ends with the test, also with one that fails: one left behind would go on for
+/// ever, and whoever reads the test's output to its end would wait for it.
+struct Ended(Child);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        // Both fail only for a process that ended and was waited for.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 /// Runs until the nodes are ready, and returns what `dev.json` says of them.
-fn started(dir: &Path) -> (Child, Manifest) {
-    let mut child = dev(dir, &[]).stdout(Stdio::piped()).spawn().unwrap();
-    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+fn started(dir: &Path) -> (Ended, Manifest) {
+    let mut child = Ended(dev(dir, &[]).stdout(Stdio::piped()).spawn().unwrap());
+    let mut lines = BufReader::new(child.0.stdout.take().unwrap()).lines();
     let ready = lines
         .by_ref()
         .map(Result::unwrap)
@@ -56,23 +68,21 @@ fn lives(pid: u32) -> bool {
     })
 }
 
-async fn all_gone(manifest: &Manifest) {
+async fn gone(pids: &[u32]) {
     let look = || async {
-        let left: Vec<u32> = manifest
-            .nodes
-            .iter()
-            .map(|node| node.pid)
-            .filter(|pid| lives(*pid))
-            .collect();
+        let left: Vec<u32> = pids.iter().copied().filter(|pid| lives(*pid)).collect();
         if left.is_empty() {
             Ok(())
         } else {
             Err(format!("{left:?} live"))
         }
     };
-    wait_for("the end of every node", PATIENCE, look)
-        .await
-        .unwrap();
+    wait_for("the end of a node", PATIENCE, look).await.unwrap();
+}
+
+async fn all_gone(manifest: &Manifest) {
+    let pids: Vec<u32> = manifest.nodes.iter().map(|node| node.pid).collect();
+    gone(&pids).await;
 }
 
 fn signal(pid: u32, signal: Signal) {
@@ -141,16 +151,18 @@ async fn a_script_kills_a_node_and_starts_it_again_and_interrupt_ends_them_all()
     let (mut running, mut manifest) = started(&dir);
     let second = manifest.nodes.get_mut(1).unwrap();
     signal(second.pid, Signal::KILL);
+    // A signal is on its way when `kill` returns: until the process is dead it has its ports.
+    gone(&[second.pid]).await;
     let (program, arguments) = second.argv.split_first().unwrap();
     let log = fs::File::create(dir.join("again.log")).unwrap();
-    let mut again = Command::new(program)
+    let again = Command::new(program)
         .args(arguments)
         .stdin(Stdio::null())
         .stdout(log.try_clone().unwrap())
         .stderr(log)
-        .spawn()
-        .unwrap();
-    second.pid = again.id();
+        .spawn();
+    let mut again = Ended(again.unwrap());
+    second.pid = again.0.id();
     let readyz = format!("{}/readyz", second.ops_url);
     let port = readyz
         .rsplit(':')
@@ -180,14 +192,14 @@ async fn a_script_kills_a_node_and_starts_it_again_and_interrupt_ends_them_all()
     let taken = dev(&dir, &["--demo"]).output().unwrap();
     assert_eq!(taken.status.code(), Some(1));
     assert!(
-        told(&taken).contains(&format!("process {}", running.id())),
+        told(&taken).contains(&format!("process {}", running.0.id())),
         "{}",
         told(&taken)
     );
 
-    signal(running.id(), Signal::INT);
-    assert!(running.wait().unwrap().success());
-    again.wait().unwrap();
+    signal(running.0.id(), Signal::INT);
+    assert!(running.0.wait().unwrap().success());
+    again.0.wait().unwrap();
     all_gone(&manifest).await;
 }
 
@@ -197,8 +209,8 @@ async fn the_nodes_die_with_a_killed_parent_and_the_next_run_goes_on() {
     let dir = folder();
     let dir = absolute(&dir);
     let (mut running, manifest) = started(&dir);
-    running.kill().unwrap();
-    running.wait().unwrap();
+    running.0.kill().unwrap();
+    running.0.wait().unwrap();
     all_gone(&manifest).await;
 
     // A stale one: started from the manifest by somebody who then forgot it.
