@@ -1,0 +1,1 @@
+//! Faults, and the verdict on what the signer did under them.

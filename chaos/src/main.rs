@@ -1,0 +1,3 @@
+//! `quorate-chaos`: faults on demand.
+
+fn main() {}
