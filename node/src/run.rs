@@ -118,6 +118,7 @@ async fn open(config: &Config, folder: Folder) -> Result<Opened, Failure> {
         folder,
         listener: peers,
         times: config.times.clone(),
+        witness: None,
     };
     let cluster = Cluster::start(setup)
         .await

@@ -29,7 +29,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use raft_store::ledger::{Decision, PermitDecision, Release};
+use raft_store::ledger::{Decision, PermitDecision, Release, Released};
 use raft_store::policy::{self, Allowed, Slotless, Slotted};
 use raft_store::state::ReleaseMode;
 use tezos::Signature;
@@ -79,7 +79,7 @@ impl<P: Peers> SignPath<P> {
     }
 
     /// Decode, allow; then with a mark or without.
-    async fn sign(&self, ask: &Sign, by: Instant, trail: &mut Trail) -> Result<Reply, Reply> {
+    async fn sign(&self, ask: &Sign, by: Instant, trail: &mut Trail<'_>) -> Result<Reply, Reply> {
         let payload = Payload::decode(ask.key.curve(), ask.bytes.clone()).map_err(|fault| {
             Refused::Malformed {
                 text: fault.to_string(),
@@ -88,13 +88,10 @@ impl<P: Peers> SignPath<P> {
         trail.read(&payload);
         match self.allow(ask, &payload, by, trail).await? {
             Allowed::Slotted(allowed) => self.sign_in_slot(allowed, by, trail).await,
-            Allowed::Slotless(allowed) => {
-                let signature = self.sign_without_slot(allowed, by, trail).await?;
-                Ok(Reply::Signed {
-                    signature,
-                    replayed: false,
-                })
-            }
+            Allowed::Slotless(allowed) => Ok(Reply::Signed {
+                signature: self.sign_without_slot(allowed, by, trail).await?,
+                replayed: false,
+            }),
         }
     }
 
@@ -103,13 +100,13 @@ impl<P: Peers> SignPath<P> {
         &self,
         allowed: Slotted,
         by: Instant,
-        trail: &mut Trail,
+        trail: &mut Trail<'_>,
     ) -> Result<Reply, Reply> {
         self.can_answer(allowed.consensus(), trail)?;
         let advance = self.peers.ledger().advance(allowed, by);
         let grant = match self.metrics.time(Stage::Commit, advance).await? {
             Decision::Grant(grant) => grant,
-            Decision::Replay(released) => return Ok(trail.signed(&released, true)),
+            Decision::Replay(released) => return Ok(self.let_go(&released, true, trail)),
             Decision::Refused(refusal) => return Err(trail.ruled(refusal)),
         };
         trail.entry = Some(grant.entry());
@@ -118,7 +115,7 @@ impl<P: Peers> SignPath<P> {
         let signed = signed.map_err(|failure| self.cannot_sign(trail, &failure))?;
         let release = self.peers.ledger().release(signed, by);
         match self.metrics.time(Stage::Release, release).await? {
-            Release::Released(released) => Ok(trail.signed(&released, false)),
+            Release::Released(released) => Ok(self.let_go(&released, false, trail)),
             Release::Refused(refusal) => Err(trail.ruled(refusal)),
         }
     }
@@ -128,7 +125,7 @@ impl<P: Peers> SignPath<P> {
         &self,
         allowed: Slotless,
         by: Instant,
-        trail: &mut Trail,
+        trail: &mut Trail<'_>,
     ) -> Result<Signature, Reply> {
         let permit = self.peers.ledger().permit(allowed, by);
         let permit = match self.metrics.time(Stage::Commit, permit).await? {
@@ -140,11 +137,21 @@ impl<P: Peers> SignPath<P> {
         let signer = self.signer(trail, ReleaseMode::AfterRecord)?;
         let released = self.metrics.time(Stage::Sign, signer.permit(permit)).await;
         let released = released.map_err(|failure| self.cannot_sign(trail, &failure))?;
+        trail.released(&released, false, self.peers.ledger().witness());
         Ok(released.signature().clone())
     }
 
+    /// The signature is on its way to the baker.
+    fn let_go(&self, released: &Released, replayed: bool, trail: &mut Trail<'_>) -> Reply {
+        trail.released(released, replayed, self.peers.ledger().witness());
+        Reply::Signed {
+            signature: released.signature().clone(),
+            replayed,
+        }
+    }
+
     /// Allow, permit, prove.
-    async fn prove(&self, ask: &Prove, by: Instant, trail: &mut Trail) -> Result<Reply, Reply> {
+    async fn prove(&self, ask: &Prove, by: Instant, trail: &mut Trail<'_>) -> Result<Reply, Reply> {
         let allowed = self
             .confirmed(
                 |state| policy::allow_possession(state, ask.key, ask.bls_pk.clone()),

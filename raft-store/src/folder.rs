@@ -33,6 +33,7 @@ use crate::{
     hello::{Boot, Hello, Suspect},
     identity::{ClusterBinding, Identity},
     rocks::{self, RocksLog, RocksState},
+    witness::{Seen, Witnessed},
 };
 
 const CREATING: &str = "creating";
@@ -147,12 +148,12 @@ impl Folder {
     }
 
     /// Opens the database, holds it against the guard, makes durable what was read, and keeps the
-    /// guard from here on. Call it once.
+    /// guard from here on. Call it once. `witness` sees this start, and what the log does.
     ///
     /// # Errors
     /// [`FolderError::Store`] if a file or row of it is damaged, [`FolderError::Behind`] if it is
     /// older than the guard.
-    pub fn store(&self) -> Result<(RocksLog, RocksState), FolderError> {
+    pub fn store(&self, witness: &Witnessed) -> Result<(RocksLog, RocksState), FolderError> {
         let path = self.path.join(DATABASE);
         let (log, state) = rocks::open(&path, &self.path.join(SNAPSHOT))?;
         let guard = lock(&self.guard).clone();
@@ -164,6 +165,11 @@ impl Folder {
         guard
             .check(log.opened(), |_index| at)
             .map_err(|behind| FolderError::Behind { path, behind })?;
+        witness.saw(|| Seen::Boot {
+            counter: self.boot.counter,
+        });
+        // What the guard saw was durable in an earlier process, which lived to see it.
+        log.set_witness(witness, guard.reached)?;
         self.write_guard(&log)?;
         *lock(&self.keeper) = Some(self.keep(log.clone())?);
         Ok((log, state))

@@ -22,6 +22,7 @@ use crate::command::{Act, Command, PermitAsked};
 use crate::machine::{StateDisk, StateReader, StateRef};
 use crate::policy::{Slotless, Slotted};
 use crate::types::Raft;
+use crate::witness::Witnessed;
 use outstanding::{Outstanding, Ticket};
 
 /// Commits entries through this node, and mints permission from their answers. Cheap to clone.
@@ -51,6 +52,23 @@ impl<D: StateDisk> Ledger<D> {
     #[must_use]
     pub fn with_clock(self, clock: Clock) -> Self {
         Self { clock, ..self }
+    }
+
+    /// The same ledger under the eyes of a witness, who sees every signature that is made on what
+    /// it grants from here on.
+    #[must_use]
+    pub fn witnessed(self, witness: Witnessed) -> Self {
+        let outstanding = Outstanding::witnessed(witness);
+        Self {
+            outstanding,
+            ..self
+        }
+    }
+
+    /// Who sees what this node decides, if anybody.
+    #[must_use]
+    pub fn witness(&self) -> &Witnessed {
+        self.outstanding.witness()
     }
 
     /// Asks for a message with a slot. Returns once a majority has it on disk, or at `deadline`.

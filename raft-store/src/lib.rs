@@ -17,3 +17,4 @@ pub mod rule;
 pub mod snapshot;
 pub mod state;
 pub mod types;
+pub mod witness;

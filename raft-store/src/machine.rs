@@ -6,6 +6,7 @@
 
 mod apply;
 mod image;
+mod moves;
 mod reader;
 mod rows;
 
@@ -20,6 +21,7 @@ pub use reader::{StateReader, StateRef};
 
 use crate::state::State;
 use crate::types::{LogId, SnapshotMeta, StoredMembership, Types};
+use crate::witness::Witnessed;
 
 /// Where the state machine keeps its rows and its snapshot.
 pub trait StateDisk: Clone + Send + Sync + 'static {
@@ -91,6 +93,7 @@ pub struct Loaded {
 pub struct Machine<D> {
     disk: D,
     shared: Arc<RwLock<Applied>>,
+    witness: Witnessed,
 }
 
 /// The state and how far it got, changed together under one lock.
@@ -125,7 +128,17 @@ impl<D: StateDisk> Machine<D> {
             last: applied,
             membership,
         }));
-        Ok(Self { disk, shared })
+        Ok(Self {
+            disk,
+            shared,
+            witness: Witnessed::default(),
+        })
+    }
+
+    /// The same state machine under the eyes of a witness, who sees every mark that moves.
+    #[must_use]
+    pub fn witnessed(self, witness: Witnessed) -> Self {
+        Self { witness, ..self }
     }
 
     /// A view of the applied state, for the ledger and for whoever shows it.
@@ -157,7 +170,7 @@ impl<D: StateDisk> RaftStateMachine<Types> for Machine<D> {
     where
         S: futures_util::Stream<Item = io::Result<EntryResponder<Types>>> + Unpin + OptionalSend,
     {
-        apply::stream(&self.disk, &self.shared, entries).await
+        apply::stream(&self.disk, &self.shared, &self.witness, entries).await
     }
 
     async fn get_snapshot_builder(&mut self) -> SnapshotBuilder<D> {
@@ -186,6 +199,7 @@ impl<D: StateDisk> RaftStateMachine<Types> for Machine<D> {
             last: meta.last_log_id,
             membership: meta.last_membership.clone(),
         };
+        moves::of_a_snapshot(&self.witness, &ours.state, &applied);
         *self.shared.write().map_err(|_poisoned| apply::poisoned())? = applied;
         Ok(())
     }

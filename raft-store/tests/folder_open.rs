@@ -27,6 +27,7 @@ use raft_store::{
     hello::{Disk, Hello, Power, Suspect},
     identity::ClusterBinding,
     types::{Fingerprint, Member},
+    witness::Witnessed,
 };
 
 struct Place {
@@ -75,7 +76,7 @@ fn copy(from: &Path, to: &Path) {
 /// A node that voted and committed ten entries, and was stopped.
 async fn worked(place: &Place, mirror: Option<&Path>, term: u64, from: u64, to: u64) {
     let folder = Folder::open(&place.path, mirror).unwrap();
-    let (mut log, _state) = folder.store().unwrap();
+    let (mut log, _state) = folder.store(&Witnessed::default()).unwrap();
     log.save_vote(&vote(term, 1)).await.unwrap();
     append(&mut log, term, from, to).await;
     log.save_committed(Some(id(term, to - 1))).await.unwrap();
@@ -192,7 +193,7 @@ fn a_folder_half_made_at_any_step_is_refused_and_completed_by_init() {
         fs::write(place.file("creating"), "").unwrap();
         refused(place.open(), 66, &["half made", "quorate init"]);
         Folder::create(&place.path).unwrap();
-        place.open().unwrap().store().unwrap();
+        place.open().unwrap().store(&Witnessed::default()).unwrap();
     }
 }
 
@@ -283,7 +284,10 @@ fn a_missing_small_file_is_damage_and_never_a_default_r8() {
     let place = Place::made();
     fs::remove_dir_all(place.file("db")).unwrap();
     let folder = place.open().unwrap();
-    assert_eq!(folder.store().unwrap_err().exit_code(), 65);
+    assert_eq!(
+        folder.store(&Witnessed::default()).unwrap_err().exit_code(),
+        65
+    );
 }
 
 #[test]
@@ -317,7 +321,11 @@ async fn a_database_older_than_its_guard_is_refused_r11() {
     fs::remove_dir_all(place.file("db")).unwrap();
     copy(&place.beside("old"), &place.file("db"));
     for _attempt in 0..2 {
-        let error = place.open().unwrap().store().unwrap_err();
+        let error = place
+            .open()
+            .unwrap()
+            .store(&Witnessed::default())
+            .unwrap_err();
         let FolderError::Behind {
             behind: Behind::Log { .. },
             ..
@@ -339,12 +347,16 @@ async fn a_database_that_forgot_its_vote_is_refused_r11() {
     worked(&place, None, 1, 0, 10).await;
     copy(&place.file("db"), &place.beside("old"));
     let folder = place.open().unwrap();
-    let (mut log, state) = folder.store().unwrap();
+    let (mut log, state) = folder.store(&Witnessed::default()).unwrap();
     log.save_vote(&vote(4, 2)).await.unwrap();
     drop((log, state, folder));
     fs::remove_dir_all(place.file("db")).unwrap();
     copy(&place.beside("old"), &place.file("db"));
-    let error = place.open().unwrap().store().unwrap_err();
+    let error = place
+        .open()
+        .unwrap()
+        .store(&Witnessed::default())
+        .unwrap_err();
     assert!(
         matches!(
             error,
@@ -370,7 +382,11 @@ async fn another_entry_where_the_guard_saw_a_committed_one_is_refused() {
         mirrored: false,
     };
     guard.write(&place.file("guard")).unwrap();
-    let error = place.open().unwrap().store().unwrap_err();
+    let error = place
+        .open()
+        .unwrap()
+        .store(&Witnessed::default())
+        .unwrap_err();
     assert!(
         matches!(
             error,
@@ -421,7 +437,7 @@ async fn a_mirror_that_was_there_must_be_there_and_be_ours() {
     fs::write(&mirror, whole).unwrap();
     Folder::open(&place.path, Some(&mirror))
         .unwrap()
-        .store()
+        .store(&Witnessed::default())
         .unwrap();
 }
 
@@ -430,11 +446,11 @@ async fn an_uncommitted_tail_may_be_truncated_behind_the_guards_back() {
     let place = Place::made();
     worked(&place, None, 1, 0, 10).await;
     let folder = place.open().unwrap();
-    let (mut log, state) = folder.store().unwrap();
+    let (mut log, state) = folder.store(&Witnessed::default()).unwrap();
     append(&mut log, 1, 10, 15).await;
     log.truncate_after(Some(id(1, 9))).await.unwrap();
     drop((log, state, folder));
-    place.open().unwrap().store().unwrap();
+    place.open().unwrap().store(&Witnessed::default()).unwrap();
 }
 
 #[tokio::test]
@@ -442,7 +458,7 @@ async fn what_peers_said_is_remembered_through_a_restart_r11() {
     let (place, peer) = (Place::made(), Place::made());
     copy(&peer.path, &peer.beside("old"));
     let folder = place.open().unwrap();
-    let store = folder.store().unwrap();
+    let store = folder.store(&Witnessed::default()).unwrap();
     drop(peer.open().unwrap());
     folder.judge(2, &hello_of(&peer.open().unwrap())).unwrap();
     drop((store, folder));

@@ -28,6 +28,7 @@ use raft_store::{
     codec,
     folder::Folder,
     machine::{Changes, Row, StateDisk as _},
+    witness::Witnessed,
 };
 
 const FOLDER: &str = "QUORATE_TEST_FOLDER";
@@ -42,7 +43,8 @@ async fn child() {
         Folder::create(Path::new(&folder)).unwrap();
         return;
     }
-    let opened = Folder::open(Path::new(&folder), None).and_then(|it| Ok((it.store()?, it)));
+    let opened = Folder::open(Path::new(&folder), None)
+        .and_then(|it| Ok((it.store(&Witnessed::default())?, it)));
     let ((mut log, state), _folder) = opened.unwrap_or_else(|error| {
         eprintln!("fsync at open: {error}");
         std::process::exit(error.exit_code().into())
@@ -128,7 +130,7 @@ fn listen(child: &mut Child, enough: usize) -> Acknowledged {
 /// Opens the folder after its process is gone: everything acknowledged is there.
 async fn verify(path: &Path, heard: Acknowledged) {
     let folder = Folder::open(path, None).unwrap();
-    let (mut log, state) = folder.store().unwrap();
+    let (mut log, state) = folder.store(&Witnessed::default()).unwrap();
     let vote = log.read_vote().await.unwrap();
     assert!(
         vote.map_or(0, |vote| vote.leader_id.term) >= heard.vote,
@@ -367,7 +369,10 @@ async fn init_killed_at_any_fsync_or_rename_is_refused_and_then_completed_r9() {
                     Folder::create(&path).unwrap();
                 }
             }
-            Folder::open(&path, None).unwrap().store().unwrap();
+            Folder::open(&path, None)
+                .unwrap()
+                .store(&Witnessed::default())
+                .unwrap();
         }
     }
     println!("init killed at {kills} places");

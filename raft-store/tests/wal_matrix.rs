@@ -26,6 +26,7 @@ use raft_store::{
     guard::Guard,
     machine::{Changes, Row, StateDisk as _},
     types::{SnapshotMeta, StoredMembership},
+    witness::Witnessed,
 };
 
 /// How many places of each file are damaged, if not 3.
@@ -91,7 +92,7 @@ async fn image(keep: &Path, two_logs: bool) -> PathBuf {
     let path = keep.join("node");
     Folder::create(&path).unwrap();
     let folder = Folder::open(&path, None).unwrap();
-    let (mut log, state) = folder.store().unwrap();
+    let (mut log, state) = folder.store(&Witnessed::default()).unwrap();
     log.save_vote(&vote(1, 1)).await.unwrap();
     append(&mut log, 1, 0, APPLIED + 2).await;
     log.save_committed(Some(id(1, APPLIED))).await.unwrap();
@@ -149,7 +150,8 @@ fn until(folder: &Path, mut done: impl FnMut() -> bool) {
 
 /// Opens a folder and compares what is in it with what was acknowledged.
 async fn outcome(path: &Path, bytes: usize) -> Outcome {
-    let opened = Folder::open(path, None).and_then(|folder| Ok((folder.store()?, folder)));
+    let opened = Folder::open(path, None)
+        .and_then(|folder| Ok((folder.store(&Witnessed::default())?, folder)));
     let ((mut log, state), _folder) = match opened {
         Ok(opened) => opened,
         Err(error) => {
@@ -331,7 +333,12 @@ async fn the_matrix_of_damages_gives_the_exact_state_or_a_refusal_r8() {
 async fn damage_anywhere_in_the_folder_gives_the_exact_state_or_a_refusal_r8() {
     let keep = tempfile::tempdir().unwrap();
     let killed = image(keep.path(), false).await;
-    drop(Folder::open(&killed, None).unwrap().store().unwrap()); // so that there are tables too
+    drop(
+        Folder::open(&killed, None)
+            .unwrap()
+            .store(&Witnessed::default())
+            .unwrap(),
+    ); // so that there are tables too
     let names = files(&killed, |name| name != "db")
         .into_iter()
         .chain(files(&killed.join("db"), |_| true));
@@ -390,7 +397,7 @@ async fn a_refusal_stays_a_refusal() {
     fs::remove_file(logs(&image).last().unwrap()).unwrap();
     for _attempt in 0..3 {
         let folder = Folder::open(&image, None).unwrap();
-        let error = folder.store().unwrap_err();
+        let error = folder.store(&Witnessed::default()).unwrap_err();
         assert!(
             matches!(error, FolderError::Behind { .. } | FolderError::Store(_)),
             "{error}"

@@ -28,6 +28,7 @@ use std::{fmt, future};
 use raft_store::folder::{Folder, FolderError};
 use raft_store::ledger::Ledger;
 use raft_store::rocks::RocksState;
+use raft_store::witness::Witness;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -59,6 +60,8 @@ pub struct Setup {
     pub listener: TcpListener,
     /// The times of the config.
     pub times: Times,
+    /// Who sees what the node does.
+    pub witness: Option<Arc<dyn Witness>>,
 }
 
 /// This node's part in its cluster. Cheap to clone; all clones are one node.
@@ -68,6 +71,7 @@ pub struct Cluster(Arc<Inner>);
 struct Inner {
     folder: Arc<Folder>,
     times: Times,
+    witness: Option<Arc<dyn Witness>>,
     pins: PinSet,
     standing: Standing,
     candidacy: Arc<Candidacy>,

@@ -9,6 +9,7 @@ use raft_store::identity::ClusterBinding;
 use raft_store::ledger::Ledger;
 use raft_store::machine::Machine;
 use raft_store::types::Raft;
+use raft_store::witness::Witnessed;
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -47,6 +48,7 @@ impl Cluster {
             folder,
             listener,
             times,
+            witness,
         } = setup;
         let key = OwnKey::new(folder.identity().key()).map_err(tls)?;
         let folder = Arc::new(folder);
@@ -72,6 +74,7 @@ impl Cluster {
             clients: Clients::new(key, folder.boot(), standing.clone()),
             folder,
             times,
+            witness,
             pins,
             standing,
             candidacy,
@@ -135,11 +138,12 @@ impl Cluster {
         let inner = &self.0;
         let config = raft_config::of(&inner.times);
         let config = config.map_err(|error| StartError::Times(error.to_string()))?;
-        let opening = Arc::clone(inner);
+        let witness = Witnessed::new(binding.me, inner.witness.clone());
+        let (opening, seen_by) = (Arc::clone(inner), witness.clone());
         let (log, machine) = blocking(move || {
-            let (log, state) = opening.folder.store()?;
+            let (log, state) = opening.folder.store(&seen_by)?;
             let machine = Machine::open(state).map_err(|error| Stop::damaged(error.to_string()))?;
-            Ok::<_, StartError>((log, machine))
+            Ok::<_, StartError>((log, machine.witnessed(seen_by)))
         })
         .await?;
         let reader = machine.reader();
@@ -152,7 +156,7 @@ impl Cluster {
             .map_err(|fatal| {
                 Stop::of(&fatal).unwrap_or_else(|| Stop::damaged("consensus did not start"))
             })?;
-        let ledger = Ledger::new(raft.clone(), reader);
+        let ledger = Ledger::new(raft.clone(), reader).witnessed(witness.clone());
         let consensus = Consensus {
             binding,
             raft,
@@ -184,6 +188,7 @@ impl Cluster {
                 raft,
                 cluster,
                 greet,
+                witness,
             })
             .ok();
         let mut tasks = inner

@@ -14,7 +14,8 @@ use openraft::alias::SnapshotOf;
 use raft_store::codec::{self, MAX_FRAME, Request, Response};
 use raft_store::hello::Boot;
 use raft_store::machine::StateDisk;
-use raft_store::types::{Raft, Types};
+use raft_store::types::{LeaderId, Raft, Types};
+use raft_store::witness::{Seen, Witnessed};
 use serde::{Deserialize, Serialize};
 
 use super::accept::Peer;
@@ -49,6 +50,8 @@ pub struct Formed<D: StateDisk> {
     pub cluster: [u8; 16],
     /// Makes this node's next greeting; none once it is shut down.
     pub greet: Arc<dyn Fn() -> Option<Greeting> + Send + Sync>,
+    /// Who sees which votes leave.
+    pub witness: Witnessed,
 }
 
 /// Everything the handlers share.
@@ -163,7 +166,17 @@ async fn raft<D: StateDisk>(
             .await
             .map(Response::Append)
             .map_err(failed)?,
-        Request::Vote(r) => raft.vote(r).await.map(Response::Vote).map_err(failed)?,
+        Request::Vote(r) => {
+            let LeaderId { term, voted_for } = r.vote.leader_id;
+            let voted = raft.vote(r).await.map_err(failed)?;
+            if voted.vote_granted {
+                formed.witness.saw(|| Seen::Vote {
+                    term,
+                    candidate: voted_for,
+                });
+            }
+            Response::Vote(voted)
+        }
         Request::PreVote(r) => raft.pre_vote(r).await.map(Response::Vote).map_err(failed)?,
         Request::TransferLeader(r) => raft
             .handle_transfer_leader(r)

@@ -14,7 +14,7 @@ use crate::keys::{SignFailure, Signer};
 impl<P: Peers> SignPath<P> {
     /// A node without the secret would move the mark and then fail. A signature that is recorded
     /// already needs no secret.
-    pub(super) fn can_answer(&self, asked: &Consensus, trail: &Trail) -> Result<(), Reply> {
+    pub(super) fn can_answer(&self, asked: &Consensus, trail: &Trail<'_>) -> Result<(), Reply> {
         let release = match self.peers.ledger().state().keys.get(&trail.key) {
             Some(key) if !is_recorded(key, asked) => key.release,
             Some(_) | None => return Ok(()),
@@ -24,14 +24,14 @@ impl<P: Peers> SignPath<P> {
 
     pub(super) fn signer(
         &self,
-        trail: &Trail,
+        trail: &Trail<'_>,
         release: ReleaseMode,
     ) -> Result<Arc<dyn Signer>, Reply> {
         let signer = self.keyring.signer(&trail.key, release);
         signer.map_err(|failure| self.cannot_sign(trail, &failure))
     }
 
-    pub(super) fn cannot_sign(&self, trail: &Trail, failure: &SignFailure) -> Reply {
+    pub(super) fn cannot_sign(&self, trail: &Trail<'_>, failure: &SignFailure) -> Reply {
         let reason = failure.to_string();
         Failed::CannotSign {
             key: trail.key,

@@ -17,7 +17,7 @@ impl<P: Peers> SignPath<P> {
         ask: &Sign,
         payload: &Payload,
         by: Instant,
-        trail: &Trail,
+        trail: &Trail<'_>,
     ) -> Result<Allowed, Reply> {
         let request = || Request {
             key: ask.key,
@@ -41,7 +41,7 @@ impl<P: Peers> SignPath<P> {
         &self,
         allow: impl Fn(&StateRef<'_>) -> Result<A, Denied> + Sync,
         by: Instant,
-        trail: &Trail,
+        trail: &Trail<'_>,
     ) -> Result<A, Reply> {
         if let Ok(allowed) = allow(&self.peers.ledger().state()) {
             return Ok(allowed);

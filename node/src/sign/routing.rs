@@ -97,7 +97,7 @@ impl<P: Peers> SignPath<P> {
     }
 
     /// One hop to the leader, given up as soon as another one leads.
-    async fn there(&self, leader: u64, ask: &Ask, deadline: Instant, trail: &Trail) -> Reply {
+    async fn there(&self, leader: u64, ask: &Ask, deadline: Instant, trail: &Trail<'_>) -> Reply {
         let remaining = deadline.saturating_duration_since(Instant::now());
         let another = self
             .peers
@@ -136,7 +136,7 @@ impl<P: Peers> SignPath<P> {
     }
 
     /// Counts the decision and leaves its audit line.
-    fn leave(&self, trail: &Trail, reply: Reply) -> Reply {
+    fn leave(&self, trail: &Trail<'_>, reply: Reply) -> Reply {
         let took = trail.started.elapsed();
         let via = if trail.from.is_some() {
             Via::Peer
@@ -156,6 +156,9 @@ impl<P: Peers> SignPath<P> {
             took,
         };
         decision.log();
+        if let Reply::Refused(refused) = &reply {
+            trail.refused(refused, self.peers.ledger().witness());
+        }
         reply
     }
 }

@@ -4,6 +4,7 @@ use raft_store::command::Refusal;
 use raft_store::ledger::Released;
 use raft_store::policy::Denied;
 use raft_store::types::EntryId;
+use raft_store::witness::{Seen, Witnessed};
 use tezos::payload::Payload;
 use tezos::{Digest, PublicKeyHash};
 use tokio::time::Instant;
@@ -13,7 +14,8 @@ use crate::answer::{Asked, Message, Refused, Reply};
 
 /// One request so far.
 #[derive(Debug)]
-pub(super) struct Trail {
+pub(super) struct Trail<'ask> {
+    ask: &'ask Ask,
     pub(super) key: PublicKeyHash,
     /// The node that forwarded it, if one did.
     pub(super) from: Option<u64>,
@@ -24,13 +26,14 @@ pub(super) struct Trail {
     pub(super) started: Instant,
 }
 
-impl Trail {
-    pub(super) fn new(ask: &Ask, from: Option<u64>) -> Self {
+impl<'ask> Trail<'ask> {
+    pub(super) fn new(ask: &'ask Ask, from: Option<u64>) -> Self {
         let message = match ask {
             Ask::Sign(_) => None,
             Ask::Prove(_) => Some(Message::Possession),
         };
         Self {
+            ask,
             key: ask.key(),
             from,
             label: ask.label(),
@@ -69,11 +72,41 @@ impl Trail {
         .into()
     }
 
-    pub(super) fn signed(&mut self, released: &Released, replayed: bool) -> Reply {
+    /// A signature leaves: the witness sees it while it still counts as outstanding.
+    pub(super) fn released(&mut self, released: &Released, replayed: bool, witness: &Witnessed) {
         self.entry = Some(released.entry());
-        Reply::Signed {
-            signature: released.signature().clone(),
+        witness.saw(|| Seen::Released {
+            entry: released.entry(),
             replayed,
+            key: self.key,
+            message: self.bytes(),
+            possession: matches!(self.ask, Ask::Prove(_)),
+            signature: released.signature(),
+            forwarded_by: self.from,
+        });
+    }
+
+    /// A refusal leaves.
+    pub(super) fn refused(&self, refused: &Refused, witness: &Witnessed) {
+        witness.saw(|| Seen::Refused {
+            entry: self.entry,
+            key: self.key,
+            message: self.bytes(),
+            place: match self.message {
+                Some(Message::Consensus { kind, chain, slot }) => Some((chain, kind, slot)),
+                Some(Message::Operation | Message::Possession) | None => None,
+            },
+            digest: self.digest,
+            reason: refused.reason(),
+            forwarded_by: self.from,
+        });
+    }
+
+    /// What was posted; nothing was for a proof of possession.
+    fn bytes(&self) -> &'ask [u8] {
+        match self.ask {
+            Ask::Sign(sign) => &sign.bytes,
+            Ask::Prove(_) => &[],
         }
     }
 

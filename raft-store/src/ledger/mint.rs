@@ -12,6 +12,7 @@ use crate::command::{Advance, Answer, Record, Refusal};
 use crate::policy::{Slotless, Slotted, Subject};
 use crate::state::ReleaseMode;
 use crate::types::EntryId;
+use crate::witness::Seen;
 
 /// What a request for a message with a slot comes to.
 #[derive(Debug)]
@@ -199,6 +200,12 @@ impl Grant {
     /// [`WrongSignature`]; the grant is spent, asking again gives another one.
     pub fn seal(self, signature: Signature) -> Result<Signed, WrongSignature> {
         let signature = signature.normalised();
+        self.ticket.witness().saw(|| Seen::Signed {
+            key: self.key.hash(),
+            message: self.message(),
+            possession: false,
+            signature: &signature,
+        });
         match self.key.verify(self.message(), &signature) {
             Ok(_verified) => Ok(Signed {
                 grant: self,
@@ -218,6 +225,12 @@ impl Permit {
     /// [`WrongSignature`]; the permit is spent, asking again gives another one.
     pub fn seal(self, signature: Signature) -> Result<Released, WrongSignature> {
         let signature = signature.normalised();
+        self.ticket.witness().saw(|| Seen::Signed {
+            key: self.key.hash(),
+            message: self.message(),
+            possession: self.is_possession(),
+            signature: &signature,
+        });
         let verified = match &self.subject {
             Subject::Operation(operation) => self.key.verify(operation.message(), &signature),
             Subject::Possession(possession) => possession.verify(&self.key, &signature),

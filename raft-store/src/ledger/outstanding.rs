@@ -4,10 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::types::EntryId;
+use crate::witness::Witnessed;
 
 /// The live tickets of one node, by the lowest log index that each may come from.
 #[derive(Debug, Default)]
-pub(super) struct Outstanding(Mutex<Tickets>);
+pub(super) struct Outstanding {
+    tickets: Mutex<Tickets>,
+    witness: Witnessed,
+}
 
 #[derive(Debug, Default)]
 struct Tickets {
@@ -24,6 +28,18 @@ pub(super) struct Ticket {
 }
 
 impl Outstanding {
+    /// None yet, and whoever sees what comes of them.
+    pub(super) fn witnessed(witness: Witnessed) -> Arc<Self> {
+        Arc::new(Self {
+            tickets: Mutex::default(),
+            witness,
+        })
+    }
+
+    pub(super) const fn witness(&self) -> &Witnessed {
+        &self.witness
+    }
+
     /// A ticket for an entry that will have an index of at least `index`.
     pub(super) fn take(this: &Arc<Self>, index: u64) -> Ticket {
         let mut tickets = this.lock();
@@ -44,7 +60,7 @@ impl Outstanding {
 
     /// Nothing inside panics, and a count is whole after each step.
     fn lock(&self) -> MutexGuard<'_, Tickets> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.tickets.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -60,6 +76,10 @@ impl Ticket {
     pub(super) fn recorded(mut self, entry: EntryId) -> Self {
         self.entry = entry;
         self
+    }
+
+    pub(super) fn witness(&self) -> &Witnessed {
+        self.counted_in.witness()
     }
 
     pub(super) const fn entry(&self) -> EntryId {

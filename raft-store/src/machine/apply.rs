@@ -7,11 +7,13 @@ use std::sync::RwLock;
 use futures_util::{Stream, StreamExt as _};
 use openraft::storage::{ApplyResponder, EntryResponder};
 
+use super::moves::Before;
 use super::rows::{self, RowName};
 use super::{Applied, Changes, StateDisk};
 use crate::command::{Act, Answer, Command, FORMAT, Proposal};
 use crate::rule;
 use crate::types::{Entry, EntryPayload, LogId, StoredMembership, Types};
+use crate::witness::Witnessed;
 
 /// The most entries in one write, so that replaying a long log needs little memory.
 const BATCH_MAX: usize = 4096;
@@ -30,6 +32,7 @@ struct Batch {
 pub(super) async fn stream<D, S>(
     disk: &D,
     shared: &RwLock<Applied>,
+    witness: &Witnessed,
     mut entries: S,
 ) -> io::Result<()>
 where
@@ -39,7 +42,7 @@ where
     let mut batch = Batch::default();
     while let Some(next) = entries.next().await {
         let (entry, responder) = next?;
-        let answer = batch.take(shared, entry)?;
+        let answer = batch.take(shared, witness, entry)?;
         batch
             .answers
             .extend(responder.map(|responder| (responder, answer)));
@@ -51,13 +54,20 @@ where
 }
 
 impl Batch {
-    fn take(&mut self, shared: &RwLock<Applied>, entry: Entry) -> io::Result<Answer> {
+    fn take(
+        &mut self,
+        shared: &RwLock<Applied>,
+        witness: &Witnessed,
+        entry: Entry,
+    ) -> io::Result<Answer> {
         let mut applied = shared.write().map_err(|_poisoned| poisoned())?;
         let answer = match entry.payload {
             EntryPayload::Blank => Answer::Noted,
             EntryPayload::Normal(proposal) => {
                 refuse_later_format(&proposal, entry.log_id)?;
+                let before = Before::look(witness, &applied.state, &proposal.act);
                 let answer = rule::apply(&mut applied.state, &proposal);
+                before.tell(witness, &applied.state, entry.log_id);
                 self.rows
                     .extend(rows::touched(&applied.state, &proposal.act));
                 answer

@@ -24,6 +24,7 @@ use crate::{
     guard::Reach,
     hello::holds,
     types::{Entry, LogId, Types, Vote},
+    witness::{Logged, Witnessed},
 };
 
 /// Rows of purged entries are deleted in ranges of at least this many: many small overlapping
@@ -115,6 +116,25 @@ impl RocksLog {
         self.shared.progress.last_fsync()
     }
 
+    /// Puts the log under the eyes of a witness, before it is used. It is told where the log ends,
+    /// and what is in it beyond `seen`: a process that was killed may not have lived to see that
+    /// synced, and it is by now.
+    pub(crate) fn set_witness(
+        &self,
+        witness: &Witnessed,
+        seen: Option<LogId>,
+    ) -> Result<(), StoreError> {
+        if !witness.is_seen() {
+            return Ok(());
+        }
+        let first = seen.map_or(0, |seen| seen.index.saturating_add(1));
+        let entries = self.read(first, None, usize::MAX)?;
+        let entries: Vec<Logged> = entries.iter().map(Logged::of).collect();
+        witness.opened_log(self.bounds().last, &entries);
+        self.shared.progress.set_witness(witness.clone());
+        Ok(())
+    }
+
     /// What the database held when it was opened, for the guard.
     pub(crate) fn opened(&self) -> &Reach {
         &self.shared.opened
@@ -150,6 +170,9 @@ impl RaftLogStorage<Types> for RocksLog {
     }
 
     async fn save_vote(&mut self, vote: &Vote) -> io::Result<()> {
+        if let Some(witness) = self.shared.progress.witness() {
+            witness.writes_vote(vote);
+        }
         let mut batch = WriteBatch::default();
         let frame = codec::encode_wire(vote).map_err(io::Error::other)?;
         batch.put_cf(self.shared.database.family(Family::Meta)?, VOTE, frame);
@@ -176,7 +199,11 @@ impl RaftLogStorage<Types> for RocksLog {
         let database = &self.shared.database;
         let mut batch = WriteBatch::default();
         let mut last = None;
+        let (is_seen, mut seen) = (self.shared.progress.witness().is_some(), Vec::new());
         for entry in entries {
+            if is_seen {
+                seen.push(Logged::of(&entry));
+            }
             let frame = codec::encode_wire(&entry).map_err(io::Error::other)?;
             let key = rows::log_key(entry.log_id.index);
             batch.put_cf(database.family(Family::Log)?, key, frame);
@@ -196,7 +223,7 @@ impl RaftLogStorage<Types> for RocksLog {
         };
         self.shared
             .syncer
-            .sync(Effect::End(end), Waiter::Append(callback))
+            .sync(Effect::Appended(seen, end), Waiter::Append(callback))
     }
 
     async fn truncate_after(&mut self, last: Option<LogId>) -> io::Result<()> {
@@ -221,7 +248,7 @@ impl RaftLogStorage<Types> for RocksLog {
             bounds.last = bounds.last.min(last);
             bounds.last
         };
-        self.shared.syncer.synced(Effect::End(end)).await
+        self.shared.syncer.synced(Effect::Truncated(end)).await
     }
 
     async fn purge(&mut self, upto: LogId) -> io::Result<()> {

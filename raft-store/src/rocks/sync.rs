@@ -3,7 +3,7 @@
 use std::{
     io,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, OnceLock, PoisonError,
         atomic::{AtomicU64, Ordering},
         mpsc,
     },
@@ -15,7 +15,10 @@ use openraft::storage::IOFlushed;
 use tokio::sync::{oneshot, watch};
 
 use super::Database;
-use crate::types::{LogId, Types, Vote};
+use crate::{
+    types::{LogId, Types, Vote},
+    witness::{Logged, Witnessed},
+};
 
 /// What is durable, as the sync thread learns it.
 #[derive(Debug)]
@@ -24,13 +27,16 @@ pub(super) struct Progress {
     vote: Mutex<Option<Vote>>,
     committed: Mutex<Option<LogId>>,
     last_fsync_ns: AtomicU64,
+    witness: OnceLock<Witnessed>,
 }
 
 /// What a sync makes true.
 #[derive(Debug)]
 pub(super) enum Effect {
-    /// The log ends here, be it further on or further back.
-    End(Option<LogId>),
+    /// The log has these entries more, as far as a witness wants to know them, and ends here.
+    Appended(Vec<Logged>, Option<LogId>),
+    /// The log ends here, further back.
+    Truncated(Option<LogId>),
     /// The log up to here is covered by the state.
     Purged(LogId),
     /// The vote.
@@ -68,6 +74,7 @@ impl Progress {
             vote: Mutex::new(vote),
             committed: Mutex::new(committed),
             last_fsync_ns: AtomicU64::new(0),
+            witness: OnceLock::new(),
         })
     }
 
@@ -103,14 +110,31 @@ impl Progress {
         Duration::from_nanos(self.last_fsync_ns.load(Ordering::Relaxed))
     }
 
+    /// Who sees what becomes durable; nobody before it is set, and nobody else after.
+    pub(super) fn set_witness(&self, witness: Witnessed) {
+        self.witness.set(witness).ok();
+    }
+
+    pub(super) fn witness(&self) -> Option<&Witnessed> {
+        self.witness.get().filter(|witness| witness.is_seen())
+    }
+
     fn took(&self, elapsed: Duration) {
         let nanos = u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX);
         self.last_fsync_ns.store(nanos, Ordering::Relaxed);
     }
 
     fn apply(&self, effect: Effect) {
+        if let Some(witness) = self.witness() {
+            match &effect {
+                Effect::Appended(entries, _) => witness.synced_entries(entries),
+                Effect::Truncated(last) => witness.undone_after(*last),
+                Effect::Vote(vote) => witness.synced_vote(vote),
+                Effect::Purged(_) => {}
+            }
+        }
         match effect {
-            Effect::End(last) => {
+            Effect::Appended(_, last) | Effect::Truncated(last) => {
                 self.durable.send_replace(last);
             }
             Effect::Purged(id) => {

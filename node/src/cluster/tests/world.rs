@@ -306,6 +306,7 @@ async fn start_on(folder: Folder, listener: TcpListener) -> Result<Cluster, Star
         folder,
         listener,
         times: Times::default(),
+        witness: None,
     })
     .await
 }
