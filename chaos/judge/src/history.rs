@@ -157,6 +157,16 @@ pub enum Event {
         /// For whom.
         candidate: u64,
     },
+    /// A vote is on the node's disk, and a power cut does not take it. Only a simulated disk tells;
+    /// in a history that has such lines, a vote that left without one left too early.
+    VoteDurable {
+        /// Who votes.
+        node: u64,
+        /// The term.
+        term: u64,
+        /// For whom.
+        candidate: u64,
+    },
     /// A node takes itself for the leader of a term.
     Leads {
         /// The node.
@@ -172,6 +182,14 @@ pub enum Event {
         entry: Entry,
         /// The slot it advances, if that is what it does.
         mark: Option<Mark>,
+    },
+    /// A snapshot is on the node's disk, and a power cut does not take it: every entry up to here is
+    /// durable there, whether it was ever in the log of that disk or not. Only a simulated disk tells.
+    SnapshotDurable {
+        /// The node.
+        node: u64,
+        /// The last entry that it covers.
+        upto: Entry,
     },
     /// The entries from an index on are no longer on the node's disk: truncated as never committed,
     /// or taken by a fault.
