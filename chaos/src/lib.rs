@@ -1,1 +1,3 @@
 //! Faults, and the verdict on what the signer did under them.
+
+pub mod results;
