@@ -107,7 +107,7 @@ impl Clock {
 
     /// Slices of a length that one can read, at most 200 of them.
     const fn bin_ms(self) -> u64 {
-        let mut bin = 50;
+        let mut bin: u64 = 50;
         while bin.saturating_mul(200) <= self.duration_ms {
             bin = bin_after(bin);
         }

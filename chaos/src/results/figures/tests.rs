@@ -5,7 +5,7 @@ use super::*;
 fn line(ms: u64, event: Event) -> Line {
     Line {
         // Not from zero: the clock of a machine never is.
-        at_us: 7_000_000 + ms * 1_000,
+        at_us: ms.saturating_mul(1_000).saturating_add(7_000_000),
         event,
     }
 }
