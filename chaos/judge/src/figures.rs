@@ -141,6 +141,8 @@ impl Count {
             | Event::Boot { .. }
             | Event::Ended { .. }
             | Event::Vote { .. }
+            | Event::VoteDurable { .. }
+            | Event::SnapshotDurable { .. }
             | Event::Leads { .. }
             | Event::Durable { .. }
             | Event::Undone { .. }

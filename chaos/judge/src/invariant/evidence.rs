@@ -220,6 +220,7 @@ fn nodes_of(event: &Event) -> Vec<u64> {
         | Event::Ended { node, .. }
         | Event::Leads { node, .. }
         | Event::Durable { node, .. }
+        | Event::SnapshotDurable { node, .. }
         | Event::Undone { node, .. }
         | Event::Applied { node, .. }
         | Event::OtherDisk { node }
@@ -228,6 +229,9 @@ fn nodes_of(event: &Event) -> Vec<u64> {
         | Event::Released { node, .. }
         | Event::State { node, .. } => vec![*node],
         Event::Vote {
+            node, candidate, ..
+        }
+        | Event::VoteDurable {
             node, candidate, ..
         } => vec![*node, *candidate],
         Event::Fault { nodes, .. } | Event::Healed { nodes, .. } => nodes.clone(),
