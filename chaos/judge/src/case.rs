@@ -127,8 +127,11 @@ pub(crate) struct Case<'h> {
     signatures: Vec<Signature>,
     /// Every key that the history describes, with its public key.
     pub(crate) public_keys: BTreeMap<&'h str, &'h str>,
-    /// The keys that release after commit by some description, at the start or enrolled.
+    /// When each key releases, by any description of it, at the start or enrolled.
     after_commit: BTreeSet<&'h str>,
+    after_record: BTreeSet<&'h str>,
+    /// Whether the disks of this run tell which votes they hold.
+    pub(crate) disks_tell_votes: bool,
 }
 
 impl<'h> Case<'h> {
@@ -143,7 +146,10 @@ impl<'h> Case<'h> {
         let (nodes, keys) = lines.iter().find_map(run).unwrap_or_default();
         let described = || keys.iter().chain(lines.iter().filter_map(enrolled));
         let public_keys = described().map(|key| (&*key.key, &*key.public_key));
-        let after_commit = described().filter(|key| key.release == Release::AfterCommit);
+        let releases = |when| {
+            let keys = described().filter(move |key| key.release == when);
+            keys.map(|key| &*key.key).collect()
+        };
         Self {
             facts,
             nodes,
@@ -151,7 +157,9 @@ impl<'h> Case<'h> {
             messages: reading.messages,
             signatures: reading.signatures,
             public_keys: public_keys.collect(),
-            after_commit: after_commit.map(|key| &*key.key).collect(),
+            after_commit: releases(Release::AfterCommit),
+            after_record: releases(Release::AfterRecord),
+            disks_tell_votes: lines.iter().any(is_vote_durable),
         }
     }
 
@@ -187,9 +195,16 @@ impl<'h> Case<'h> {
         (self.nodes.len() / 2).saturating_add(1)
     }
 
-    /// Whether the key releases after its record was committed, by every description of it.
-    pub(crate) fn always_records(&self, key: &str) -> bool {
-        !self.after_commit.contains(key)
+    /// When the key releases, if that was the same throughout.
+    pub(crate) fn release(&self, key: &str) -> Option<Release> {
+        match (
+            self.after_commit.contains(key),
+            self.after_record.contains(key),
+        ) {
+            (true, false) => Some(Release::AfterCommit),
+            (false, true) => Some(Release::AfterRecord),
+            (true, true) | (false, false) => None,
+        }
     }
 }
 
@@ -198,6 +213,10 @@ fn run(line: &Line) -> Option<(&[u64], &[Key])> {
         Event::Run { nodes, keys, .. } => Some((nodes, keys)),
         _ => None,
     }
+}
+
+const fn is_vote_durable(line: &Line) -> bool {
+    matches!(line.event, Event::VoteDurable { .. })
 }
 
 fn enrolled(line: &Line) -> Option<&Key> {

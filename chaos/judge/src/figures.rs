@@ -142,14 +142,16 @@ impl Count {
             | Event::Ended { .. }
             | Event::Vote { .. }
             | Event::VoteDurable { .. }
-            | Event::SnapshotDurable { .. }
             | Event::Leads { .. }
             | Event::Durable { .. }
+            | Event::SnapshotDurable { .. }
             | Event::Undone { .. }
             | Event::Applied { .. }
             | Event::OtherDisk { .. }
             | Event::Signed { .. }
             | Event::Released { .. }
+            | Event::Refused { .. }
+            | Event::Proved { .. }
             | Event::Ordered { .. }
             | Event::Obeyed { .. }
             | Event::Healed { .. }

@@ -262,6 +262,29 @@ pub enum Event {
         /// The signature.
         signature: String,
     },
+    /// A node decided not to sign.
+    Refused {
+        /// The node.
+        node: u64,
+        /// The entry that decided; none if policy did before anything was proposed.
+        entry: Option<Entry>,
+        /// The key.
+        key: String,
+        /// The message, hexadecimal.
+        bytes: String,
+        /// Why, in one word.
+        reason: String,
+    },
+    /// A proof of possession left a node. Its scheme is another one, so that it is no signature of
+    /// any message.
+    Proved {
+        /// The node.
+        node: u64,
+        /// The key.
+        key: String,
+        /// The entry that permitted it.
+        entry: Entry,
+    },
     /// An operator asked.
     Ordered {
         /// Unique in the run.

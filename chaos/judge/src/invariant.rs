@@ -1,8 +1,20 @@
 //! One file per promise. Each looks at the lines in their order, and remembers what it needs.
 
+mod agreement;
+mod asked;
+mod durable;
+mod everywhere;
 mod evidence;
+mod marks;
 mod one_message;
 mod one_signature;
+mod operators;
+mod order;
+mod policy;
+mod reason;
+mod recovery;
+mod terms;
+mod verified;
 
 use crate::case::{Case, Fact};
 use crate::findings::Findings;
@@ -19,8 +31,20 @@ pub(crate) trait Check<'c> {
 /// All promises, and whether the history can show that they were kept.
 pub(crate) fn all<'c>() -> Vec<Box<dyn Check<'c> + 'c>> {
     vec![
-        Box::new(evidence::Evidence::default()),
-        Box::new(one_message::OneMessage::default()),
-        Box::new(one_signature::OneSignature::default()),
+        Box::<evidence::Evidence>::default(),
+        Box::<one_message::OneMessage<'c>>::default(),
+        Box::<marks::Marks<'c>>::default(),
+        Box::<durable::Durable<'c>>::default(),
+        Box::<everywhere::Everywhere<'c>>::default(),
+        Box::<recovery::Recovery<'c>>::default(),
+        Box::<terms::Terms>::default(),
+        Box::<one_signature::OneSignature>::default(),
+        Box::<order::Order<'c>>::default(),
+        Box::<verified::Verified<'c>>::default(),
+        Box::<operators::Operators<'c>>::default(),
+        Box::<policy::Policies<'c>>::default(),
+        Box::<agreement::Agreement<'c>>::default(),
+        Box::<asked::AskedFor>::default(),
+        Box::<reason::Reasons<'c>>::default(),
     ]
 }

@@ -10,17 +10,26 @@
 //! **Invariant:** this crate shares no code with what it judges: it reads bytes, levels and
 //! signatures by itself.
 
+#![expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "a promise looks at some of the events; a new one concerns it only where it says so"
+)]
+
 mod base58;
 mod case;
 mod figures;
+mod file;
 mod findings;
 pub mod history;
 mod invariant;
 mod message;
 mod signature;
+#[cfg(test)]
+mod vectors;
 mod verdict;
 
 pub use figures::{Felt, Figures, Gap};
+pub use file::{ReadError, read, read_file};
 pub use verdict::{Invariant, Verdict, Violation};
 
 use case::Case;

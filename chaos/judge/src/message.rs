@@ -208,3 +208,84 @@ impl Reader<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+
+    use super::*;
+    use crate::vectors;
+
+    #[derive(Deserialize)]
+    struct Vector {
+        bytes: String,
+        key: String,
+        kind: Kind,
+        chain: String,
+        level: i64,
+        round: i64,
+    }
+
+    fn vectors() -> Vec<(Vec<u8>, Vector)> {
+        let all: Vec<Vector> = vectors::of("read");
+        assert!(all.len() > 10);
+        let read = |vector: Vector| (hex::decode(&vector.bytes).unwrap(), vector);
+        all.into_iter().map(read).collect()
+    }
+
+    #[test]
+    fn genuine_messages_of_every_layout_have_the_slot_that_they_say() {
+        for (bytes, vector) in vectors() {
+            let expected = Content::Slotted {
+                kind: vector.kind,
+                chain: vector.chain,
+                slot: Slot {
+                    level: vector.level,
+                    round: vector.round,
+                },
+            };
+            assert_eq!(
+                Content::read(&bytes, &vector.key),
+                expected,
+                "{}",
+                vector.bytes
+            );
+        }
+    }
+
+    #[test]
+    fn a_message_cut_anywhere_or_with_a_byte_too_many_cannot_be_told_a_slot() {
+        for (bytes, vector) in vectors() {
+            for length in 0..bytes.len() {
+                let cut = Content::read(&bytes[..length], &vector.key);
+                assert!(matches!(cut, Content::Unreadable(_)), "{length}: {cut:?}");
+            }
+            let mut long = bytes.clone();
+            long.push(1);
+            let long = Content::read(&long, &vector.key);
+            assert_eq!(long, Content::Unreadable("bytes follow its end"));
+        }
+    }
+
+    #[test]
+    fn a_vote_in_the_layout_of_another_kind_of_key_cannot_be_told_a_slot() {
+        for (bytes, vector) in vectors() {
+            let other = if vector.key == "tz4" { "tz1" } else { "tz4" };
+            match Content::read(&bytes, other) {
+                // A block has one layout for every key.
+                Content::Slotted { kind, .. } => assert_eq!(kind, Kind::Block),
+                Content::Unreadable(why) => assert!(why.contains("tag"), "{why}"),
+                Content::Slotless => panic!("it has a slot"),
+            }
+        }
+    }
+
+    #[test]
+    fn an_operation_has_no_slot_and_a_message_of_old_protocols_cannot_be_told_one() {
+        assert_eq!(Content::read(&[0x03, 0x12, 0x34], "tz1"), Content::Slotless);
+        for old in [0x01, 0x02] {
+            let read = Content::read(&[old, 0, 0, 0, 0], "tz1");
+            assert_eq!(read, Content::Unreadable("it is of before Tenderbake"));
+        }
+    }
+}

@@ -108,3 +108,85 @@ fn bls(key: &[u8], message: &[u8], signature: &[u8]) -> Option<bool> {
     let verdict = signature.verify(true, message, POP, &[], &key, true);
     Some(verdict == blst::BLST_ERROR::BLST_SUCCESS)
 }
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+
+    use super::*;
+    use crate::vectors;
+
+    #[derive(Deserialize)]
+    struct Signed {
+        key: String,
+        public_key: String,
+        bytes: String,
+        signature: String,
+    }
+
+    #[derive(Deserialize)]
+    struct Twins {
+        public_key: String,
+        bytes: String,
+        low: String,
+        high: String,
+        high_verifies: bool,
+    }
+
+    fn bytes(digits: &str) -> Vec<u8> {
+        hex::decode(digits).unwrap()
+    }
+
+    #[test]
+    fn genuine_signatures_of_every_curve_verify_and_with_one_bit_changed_do_not() {
+        let mut curves = std::collections::BTreeSet::new();
+        for vector in vectors::of::<Signed>("sign") {
+            let key = PublicKey::read(&vector.public_key).unwrap();
+            assert!(key.hashes_to(&vector.key), "{}", vector.key);
+            assert!(!key.hashes_to("tz1KqTpEZ7Yob7QbPE4Hy4Wo8fHG8LhKxZSy"));
+            let message = bytes(&vector.bytes);
+            let Signature::Bytes(mut signature) = read(&vector.signature) else {
+                panic!("{} is a signature", vector.signature);
+            };
+            assert!(key.verifies(&message, &signature), "{}", vector.signature);
+            let mut other = message.clone();
+            other[1] ^= 1;
+            assert!(!key.verifies(&other, &signature));
+            signature[40] ^= 1;
+            assert!(!key.verifies(&message, &signature));
+            assert!(!key.verifies(&message, &signature[1..]));
+            curves.insert(key.curve);
+        }
+        assert_eq!(curves.len(), 4);
+    }
+
+    #[test]
+    fn the_twin_of_a_signature_verifies_where_the_protocol_takes_it() {
+        for twins in vectors::of::<Twins>("twins") {
+            let key = PublicKey::read(&twins.public_key).unwrap();
+            let message = bytes(&twins.bytes);
+            assert!(key.verifies(&message, &bytes(&twins.low)));
+            assert_eq!(
+                key.verifies(&message, &bytes(&twins.high)),
+                twins.high_verifies
+            );
+        }
+    }
+
+    #[test]
+    fn one_signature_in_two_forms_is_one_signature() {
+        let generic = "sigRUobRZ4oG7CvdtQfNoDe3Gqn8zrLw6RXjXVa84rX3HMzWuCuncWgDqY8wRkssofLUsfbdR6MNGJzDWaNXEwTxDktfrKmj";
+        let Signature::Bytes(raw) = read(generic) else {
+            panic!("it is a signature");
+        };
+        let mut body = vec![0x36, 0xf0, 0x2c, 0x34];
+        body.extend(&raw);
+        let once = ring::digest::digest(&ring::digest::SHA256, &body);
+        let twice = ring::digest::digest(&ring::digest::SHA256, once.as_ref());
+        body.extend(&twice.as_ref()[..4]);
+        assert_eq!(
+            read(&bs58::encode(body).into_string()),
+            Signature::Bytes(raw)
+        );
+    }
+}

@@ -55,7 +55,10 @@ impl<'c> Check<'c> for Evidence {
     }
 
     fn end(&mut self, case: &'c Case<'c>, found: &mut Findings) {
-        let last = case.facts.last().map_or((0, 0), |fact| (fact.line, fact.at_us));
+        let last = case
+            .facts
+            .last()
+            .map_or((0, 0), |fact| (fact.line, fact.at_us));
         let mut say = |words: String| found.add_at(Invariant::Evidence, last, &[], words);
         if self.signed == 0 {
             say("nothing was signed in this run, so it proves nothing".to_owned());
@@ -152,9 +155,13 @@ impl Evidence {
             Event::Obeyed { order, told } => match self.orders.get_mut(order) {
                 None => say(format!("order {order} is answered and was never given")),
                 Some(before) => {
-                    if !matches!((&before, told), (None, _) | (Some(Told::Committed), Told::Drained))
-                    {
-                        say(format!("order {order} is answered {told:?} after {before:?}"));
+                    if !matches!(
+                        (&before, told),
+                        (None, _) | (Some(Told::Committed), Told::Drained)
+                    ) {
+                        say(format!(
+                            "order {order} is answered {told:?} after {before:?}"
+                        ));
                     }
                     *before = Some(*told);
                 }
@@ -227,6 +234,9 @@ fn nodes_of(event: &Event) -> Vec<u64> {
         | Event::Asked { node, .. }
         | Event::Signed { node, .. }
         | Event::Released { node, .. }
+        | Event::Refused { node, .. }
+        | Event::Proved { node, .. }
+        | Event::SnapshotDurable { node, .. }
         | Event::State { node, .. } => vec![*node],
         Event::Vote {
             node, candidate, ..
