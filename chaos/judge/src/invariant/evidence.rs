@@ -236,7 +236,6 @@ fn nodes_of(event: &Event) -> Vec<u64> {
         | Event::Released { node, .. }
         | Event::Refused { node, .. }
         | Event::Proved { node, .. }
-        | Event::SnapshotDurable { node, .. }
         | Event::State { node, .. } => vec![*node],
         Event::Vote {
             node, candidate, ..
