@@ -56,15 +56,17 @@ fn started(dir: &Path) -> (Ended, Manifest) {
     (child, serde_json::from_slice(&text).unwrap())
 }
 
-/// Whether a process lives; one that ended and was not waited for does not.
+/// Whether a thread of a process lives. One that ended and was not waited for does not, but its
+/// first thread may be dead while another is still in an fsync, and holds ports and locks.
 fn lives(pid: u32) -> bool {
-    fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| {
-        !stat
-            .rsplit(')')
-            .next()
-            .unwrap()
-            .trim_start()
-            .starts_with('Z')
+    let threads = fs::read_dir(format!("/proc/{pid}/task")).into_iter();
+    let mut stats = threads.flatten().filter_map(|thread| {
+        let stat = thread.ok()?.path().join("stat");
+        fs::read_to_string(stat).ok() // gone meanwhile
+    });
+    stats.any(|stat| {
+        let state = stat.rsplit(')').next().unwrap().trim_start();
+        !state.starts_with('Z') && !state.starts_with('X')
     })
 }
 
@@ -151,7 +153,7 @@ async fn a_script_kills_a_node_and_starts_it_again_and_interrupt_ends_them_all()
     let (mut running, mut manifest) = started(&dir);
     let second = manifest.nodes.get_mut(1).unwrap();
     signal(second.pid, Signal::KILL);
-    // A signal is on its way when `kill` returns: until the process is dead it has its ports.
+    // A signal is on its way when `kill` returns: until the process is dead it has its folder.
     gone(&[second.pid]).await;
     let (program, arguments) = second.argv.split_first().unwrap();
     let log = fs::File::create(dir.join("again.log")).unwrap();
@@ -185,9 +187,10 @@ async fn a_script_kills_a_node_and_starts_it_again_and_interrupt_ends_them_all()
             Err(error) => Err(error.to_string()),
         }
     };
-    wait_for("the node that the script started", PATIENCE, ready)
-        .await
-        .unwrap();
+    if let Err(error) = wait_for("the node that the script started", PATIENCE, ready).await {
+        let log = fs::read_to_string(dir.join("again.log")).unwrap();
+        panic!("{error}; it said:\n{log}");
+    }
 
     let taken = dev(&dir, &["--demo"]).output().unwrap();
     assert_eq!(taken.status.code(), Some(1));
