@@ -15,6 +15,7 @@ use tokio::time::{Instant, sleep};
 
 use super::dice::{Concern, Dice};
 use super::gate::Life;
+use super::host::Host;
 use super::keys::{Pair, pair};
 use super::network::Machine;
 use super::plan::{KeyPlan, MAINNET, OTHER_CHAIN};
@@ -31,6 +32,8 @@ pub struct Operator {
 
 /// How long the operator waits for a commit, and for the drain.
 const WAITS: Duration = Duration::from_secs(3);
+/// How long a process may take to start, in microseconds.
+const STARTS_US: u64 = 5_000_000;
 
 impl Operator {
     /// The operator of this world.
@@ -41,6 +44,33 @@ impl Operator {
             dice: Dice::new(world.plan.seed, Concern::Operator, 0),
             sent: Mutex::default(),
         }
+    }
+
+    /// Runs the same line on every machine, which makes a cluster of them.
+    ///
+    /// # Errors
+    /// What a node said instead.
+    pub async fn form(&self, hosts: &[Arc<Host>]) -> Result<(), String> {
+        let lines: Vec<_> = hosts.iter().map(|host| host.line()).collect();
+        let began = self.world.history.at_us();
+        for host in hosts {
+            while host.running().is_none() {
+                if self.world.history.at_us() > began.saturating_add(STARTS_US) {
+                    return Err(format!("{host:?} did not start"));
+                }
+                sleep(Duration::from_millis(1)).await;
+            }
+            let lines = lines.clone();
+            let formed = self.inside(host.machine, move |cluster| async move {
+                cluster.form(&lines).await
+            });
+            match formed.await {
+                Some(Ok(_formed)) => {}
+                Some(Err(error)) => return Err(error.to_string()),
+                None => return Err(format!("{host:?} is gone")),
+            }
+        }
+        Ok(())
     }
 
     /// Enrols what is in service before the first request. It is in the first line of the history.

@@ -1,5 +1,6 @@
 //! Disks that are slow, fail, or are not the ones they were.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -143,12 +144,9 @@ async fn clone_after(world: &Arc<World>, host: &Arc<Host>, dice: &mut Dice) {
 
 /// The judge holds the node to nothing that the disk before held, and counts it no more.
 fn other_disk(world: &World, host: &Host, before: &[LogId]) {
-    let now = host.disk.durable_log();
-    let same = before
-        .iter()
-        .zip(&now)
-        .take_while(|(before, now)| before == now);
-    let from = before.get(same.count()).map(|id| id.index);
+    let now: BTreeSet<LogId> = host.disk.durable_log().into_iter().collect();
+    let gone = before.iter().find(|id| !now.contains(id));
+    let from = gone.map(|id| id.index);
     let node = host.node;
     world.history.write(Event::OtherDisk { node });
     if let Some(from) = from {
