@@ -16,4 +16,3 @@ pub mod coverage;
 pub mod dice;
 pub mod history;
 pub mod keys;
-

@@ -37,7 +37,12 @@ impl Dice {
     #[must_use]
     pub fn new(seed: u64, concern: Concern, index: u64) -> Self {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
-        rng.set_stream(concern.number().saturating_mul(STREAMS).saturating_add(index));
+        rng.set_stream(
+            concern
+                .number()
+                .saturating_mul(STREAMS)
+                .saturating_add(index),
+        );
         Self(rng)
     }
 

@@ -1,10 +1,11 @@
 //! Reading a request body within bounds of size and time.
 
+use std::fmt::Display;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
-use hyper::body::{Body, Incoming};
+use hyper::body::Body;
 use hyper::{Request, header};
 use tokio::time::timeout;
 
@@ -29,7 +30,10 @@ pub(crate) enum BodyFault {
 ///
 /// # Errors
 /// [`BodyFault`] says which bound was broken.
-pub(crate) async fn read(request: Request<Incoming>, limits: &Limits) -> Result<Bytes, BodyFault> {
+pub(crate) async fn read<B>(request: Request<B>, limits: &Limits) -> Result<Bytes, BodyFault>
+where
+    B: Body<Data = Bytes, Error: Display> + Unpin,
+{
     let bytes_max = limits.body_bytes_max;
     let announced = usize::try_from(request.body().size_hint().lower()).unwrap_or(usize::MAX);
     if announced > bytes_max && request.headers().contains_key(header::EXPECT) {
@@ -40,7 +44,10 @@ pub(crate) async fn read(request: Request<Incoming>, limits: &Limits) -> Result<
         .unwrap_or(Err(BodyFault::Slow(limits.body_time)))
 }
 
-async fn collect(mut body: Incoming, bytes_max: usize) -> Result<Bytes, BodyFault> {
+async fn collect<B>(mut body: B, bytes_max: usize) -> Result<Bytes, BodyFault>
+where
+    B: Body<Data = Bytes, Error: Display> + Unpin,
+{
     let mut bytes = BytesMut::new();
     let mut length: usize = 0;
     while let Some(frame) = body.frame().await {

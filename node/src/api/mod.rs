@@ -14,4 +14,4 @@ pub mod tls;
 mod tests;
 
 pub use server::serve;
-pub use service::SignerService;
+pub use service::{Asked, SignerService};

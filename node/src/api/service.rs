@@ -4,12 +4,13 @@
 //! without a leader: an octez client asks them before every signature.
 
 use std::collections::BTreeSet;
+use std::fmt::Display;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use http_body_util::Full;
-use hyper::body::Incoming;
+use hyper::body::{Body, Incoming};
 use hyper::{Method, Request, Response, StatusCode};
 use serde_json::json;
 use tezos::{PublicKey, PublicKeyHash};
@@ -36,6 +37,11 @@ pub struct SignerService<P> {
 
 type Answer = Response<Full<Bytes>>;
 
+/// The body of a request: of a connection, or of whatever else carries one.
+pub trait Asked: Body<Data = Bytes, Error: Display + Send> + Send + Unpin + 'static {}
+
+impl<B: Body<Data = Bytes, Error: Display + Send> + Send + Unpin + 'static> Asked for B {}
+
 impl<P: Peers> SignerService<P> {
     /// The services over a sign path, as `config` allows them.
     pub fn new(path: Arc<SignPath<P>>, config: SignerApi, metrics: Arc<Metrics>) -> Arc<Self> {
@@ -46,7 +52,17 @@ impl<P: Peers> SignerService<P> {
         })
     }
 
-    async fn answer(&self, request: Request<Incoming>) -> Result<Answer, Fault> {
+    /// Answers one request, whatever it came over.
+    pub async fn respond<B: Asked>(&self, request: Request<B>) -> Answer {
+        let response = match self.answer(request).await {
+            Ok(response) => response,
+            Err(fault) => fault.http(),
+        };
+        self.metrics.responded(response.status().as_u16());
+        response
+    }
+
+    async fn answer<B: Asked>(&self, request: Request<B>) -> Result<Answer, Fault> {
         match self.read_head(&request) {
             Ok(call) => self.serve(call, request).await,
             Err(fault) => {
@@ -60,7 +76,7 @@ impl<P: Peers> SignerService<P> {
 
     /// Everything that can be said before the body, in octez-signer's order: path, argument,
     /// method, content types, query.
-    fn read_head(&self, request: &Request<Incoming>) -> Result<Call, Fault> {
+    fn read_head<B>(&self, request: &Request<B>) -> Result<Call, Fault> {
         if request.method() == Method::HEAD {
             return Err(Fault::Head);
         }
@@ -95,7 +111,7 @@ impl<P: Peers> SignerService<P> {
         })
     }
 
-    async fn serve(&self, call: Call, request: Request<Incoming>) -> Result<Answer, Fault> {
+    async fn serve<B: Asked>(&self, call: Call, request: Request<B>) -> Result<Answer, Fault> {
         match call {
             Call::AuthorizedKeys => Ok(self.authorized_keys()),
             Call::KnownKeys if self.config.allow_list_known_keys => Ok(self.known_keys()),
@@ -109,11 +125,11 @@ impl<P: Peers> SignerService<P> {
         }
     }
 
-    async fn sign(
+    async fn sign<B: Asked>(
         &self,
         key: PublicKeyHash,
         query: Query,
-        request: Request<Incoming>,
+        request: Request<B>,
     ) -> Result<Answer, Fault> {
         let body = body::read(request, &self.config.limits)
             .await
@@ -210,11 +226,6 @@ fn argument(route: &Route<'_>) -> Result<Option<PublicKeyHash>, Fault> {
 
 impl<P: Peers> Handler for SignerService<P> {
     async fn handle(self: Arc<Self>, request: Request<Incoming>, _peer: SocketAddr) -> Answer {
-        let response = match self.answer(request).await {
-            Ok(response) => response,
-            Err(fault) => fault.http(),
-        };
-        self.metrics.responded(response.status().as_u16());
-        response
+        self.respond(request).await
     }
 }
