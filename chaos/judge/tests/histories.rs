@@ -1,0 +1,29 @@
+//! Histories written by hand: good ones are accepted, and each bad one is rejected for the one promise
+//! that it breaks.
+
+#[path = "histories/baker.rs"]
+mod baker;
+#[path = "histories/disks.rs"]
+mod disks;
+#[path = "histories/evidence.rs"]
+mod evidence;
+#[path = "histories/figures.rs"]
+mod figures;
+#[path = "histories/files.rs"]
+mod files;
+#[path = "histories/good.rs"]
+mod good;
+#[path = "histories/operators.rs"]
+mod operators;
+#[path = "histories/policies.rs"]
+mod policies;
+#[path = "histories/requests.rs"]
+mod requests;
+#[path = "histories/shuffled.rs"]
+mod shuffled;
+#[path = "histories/signatures.rs"]
+mod signatures;
+#[path = "histories/terms.rs"]
+mod terms;
+#[path = "histories/world.rs"]
+mod world;
