@@ -1,5 +1,13 @@
 //! Histories written by hand: good ones are accepted, and each bad one is rejected for the one promise
 //! that it breaks.
+#![expect(
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    clippy::wildcard_enum_match_arm,
+    reason = "the histories are small and written here; a test that cannot write one fails"
+)]
 
 #[path = "histories/baker.rs"]
 mod baker;

@@ -147,10 +147,8 @@ impl Evidence {
     /// Orders, and what the operator was told.
     fn operators(&mut self, fact: &Fact<'_>, say: &mut impl FnMut(String)) {
         match fact.event {
-            Event::Ordered { order, .. } => {
-                if self.orders.insert(*order, None).is_some() {
-                    say(format!("order {order} is given twice"));
-                }
+            Event::Ordered { order, .. } if self.orders.insert(*order, None).is_some() => {
+                say(format!("order {order} is given twice"));
             }
             Event::Obeyed { order, told } => match self.orders.get_mut(order) {
                 None => say(format!("order {order} is answered and was never given")),

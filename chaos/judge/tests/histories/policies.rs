@@ -50,7 +50,7 @@ fn an_import_burns_from_the_enrolment_on() {
     // First introduced: from the order on, since nothing is signed before it.
     let mut world = World::with(Baker::tz1(1), Vec::new());
     let burnt = vec![Message::attestation(5, 1).burnt(&world.baker)];
-    let key = world.baker.enrolled(0, burnt.clone());
+    let key = world.baker.enrolled(0, burnt);
     let order = world.order(Action::Enrol(key.clone()));
     world.sign(&Message::attestation(5, 1));
     world.obeyed(order, Told::Committed);
