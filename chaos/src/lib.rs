@@ -1,4 +1,6 @@
 //! Faults, and the verdict on what the signer did under them.
 
+pub mod cli;
+pub mod page;
 pub mod results;
 pub mod sim;

@@ -9,6 +9,7 @@ mod figures;
 mod file;
 mod folder;
 mod origin;
+mod summary;
 mod tally;
 
 use std::collections::BTreeMap;
@@ -19,6 +20,7 @@ pub use fault::ResultsError;
 pub use figures::{Figures, HAND_OVER, KILL_LEADER};
 pub use folder::folder;
 pub use origin::{Machine, Origin, Versions};
+pub use summary::{Grade, Summary};
 pub use tally::Tally;
 
 /// What one or several runs found.

@@ -1,0 +1,35 @@
+//! The command line. Each subcommand is a module of its own with its `Args`, and a `run` that says
+//! on the screen what it does and gives the exit code.
+
+mod report;
+mod screen;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Faults for Quorate, and the verdict on what it did under them.
+///
+/// Exit codes: 0 every promise held, 1 one did not or nothing was shown, 2 the command line is
+/// wrong.
+#[derive(Debug, Parser)]
+#[command(name = "quorate-chaos", version)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Make one page from files of results.
+    Report(report::Args),
+}
+
+impl Cli {
+    /// Does what was asked for.
+    pub fn run(self) -> ExitCode {
+        match self.command {
+            Command::Report(args) => report::run(&args),
+        }
+    }
+}

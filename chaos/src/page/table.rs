@@ -1,0 +1,19 @@
+use maud::{Markup, html};
+
+/// A table that scrolls by itself where the page is narrow, also with the keyboard.
+pub(super) fn wide(caption: &str, heads: &[&str], rows: &Markup) -> Markup {
+    html! {
+        div.wide role="region" aria-label=(caption) tabindex="0" {
+            table {
+                caption { (caption) }
+                thead { tr { @for head in heads { th scope="col" { (head) } } } }
+                tbody { (rows) }
+            }
+        }
+    }
+}
+
+/// A command that does it again.
+pub(super) fn command(text: &str) -> Markup {
+    html! { code.command { (text) } }
+}

@@ -1,0 +1,222 @@
+//! The verdict on all results together, in words that a baker understands.
+
+use super::{Results, ScenarioResult, Verdict};
+
+/// How it stands.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Grade {
+    /// Every promise held in everything that was run.
+    Held,
+    /// Nothing is broken, but something was not shown: it failed to run, or a fault built in on
+    /// purpose was not noticed.
+    NotShown,
+    /// A promise is broken.
+    Broken,
+}
+
+/// The verdict.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Summary {
+    /// How it stands.
+    pub grade: Grade,
+    /// In one sentence.
+    pub headline: String,
+    /// What it rests on, a sentence each.
+    pub sentences: Vec<String>,
+}
+
+impl Summary {
+    /// The verdict on results.
+    pub fn of(results: &Results) -> Self {
+        let count = Count::of(results);
+        let grade = count.grade();
+        let headline = match grade {
+            Grade::Held => "No slot was signed twice, and every promise held.",
+            Grade::NotShown if count.anything() => {
+                "No promise was broken, but not everything was shown."
+            }
+            Grade::NotShown => "Nothing was run, so nothing is shown.",
+            Grade::Broken => "A promise was broken. Do not use this version.",
+        };
+        let sentences = [
+            count.real(results),
+            count.simulated(results),
+            count.mutants(results),
+            count.skips(),
+        ];
+        Self {
+            grade,
+            headline: headline.into(),
+            sentences: sentences.into_iter().flatten().collect(),
+        }
+    }
+}
+
+/// What there is of each kind.
+#[derive(Debug)]
+struct Count {
+    held: usize,
+    broken: usize,
+    failed: usize,
+    skipped: usize,
+    seeds: u64,
+    failing_seeds: usize,
+    mutants: usize,
+    caught: usize,
+}
+
+impl Count {
+    fn of(results: &Results) -> Self {
+        let scenarios = |pick: fn(&Verdict) -> bool| {
+            let verdicts = results.scenarios.iter().map(|scenario| &scenario.verdict);
+            verdicts.filter(|verdict| pick(verdict)).count()
+        };
+        Self {
+            held: scenarios(|verdict| matches!(verdict, Verdict::Held | Verdict::SeenAsItMust(_))),
+            broken: scenarios(|verdict| matches!(verdict, Verdict::Broken)),
+            failed: scenarios(|verdict| matches!(verdict, Verdict::Failed(_))),
+            skipped: scenarios(|verdict| matches!(verdict, Verdict::Skipped(_))),
+            seeds: results.simulations.iter().map(|range| range.seeds).sum(),
+            failing_seeds: results
+                .simulations
+                .iter()
+                .map(|range| range.failing.len())
+                .sum(),
+            mutants: results.mutants.len(),
+            caught: results
+                .mutants
+                .iter()
+                .filter(|mutant| mutant.caught > 0)
+                .count(),
+        }
+    }
+
+    const fn anything(&self) -> bool {
+        self.ran() > 0 || self.seeds > 0 || self.mutants > 0
+    }
+
+    /// Real scenarios that said something.
+    const fn ran(&self) -> usize {
+        self.held.saturating_add(self.broken)
+    }
+
+    const fn grade(&self) -> Grade {
+        if self.broken > 0 || self.failing_seeds > 0 {
+            Grade::Broken
+        } else if !self.anything() || self.failed > 0 || self.caught < self.mutants {
+            Grade::NotShown
+        } else {
+            Grade::Held
+        }
+    }
+
+    fn real(&self, results: &Results) -> Vec<String> {
+        let ran: Vec<&ScenarioResult> = results
+            .scenarios
+            .iter()
+            .filter(|scenario| {
+                matches!(
+                    scenario.verdict,
+                    Verdict::Held | Verdict::SeenAsItMust(_) | Verdict::Broken
+                )
+            })
+            .collect();
+        let faults: usize = ran
+            .iter()
+            .map(|scenario| scenario.figures.faults.len())
+            .sum();
+        let mut said = Vec::new();
+        if self.ran() > 0 {
+            said.push(format!(
+                "Three real nodes went through {} with {}: {}.",
+                many(self.ran(), "run"),
+                many(faults, "fault"),
+                match self.broken {
+                    0 => "every promise held".into(),
+                    broken => format!("in {broken} of them a promise was broken"),
+                }
+            ));
+            said.extend(worst(&ran));
+        }
+        if self.failed > 0 {
+            said.push(format!(
+                "{} could not be finished and show nothing.",
+                many(self.failed, "run")
+            ));
+        }
+        said
+    }
+
+    fn simulated(&self, results: &Results) -> Vec<String> {
+        if self.seeds == 0 {
+            return Vec::new();
+        }
+        let hours = results
+            .simulations
+            .iter()
+            .map(|range| range.seeds.saturating_mul(range.virtual_ms))
+            .sum::<u64>()
+            / 3_600_000;
+        vec![format!(
+            "{} schedules ({hours} hours of a cluster's life) were simulated: {}.",
+            self.seeds,
+            match self.failing_seeds {
+                0 => "no promise was broken".into(),
+                failing => format!("{failing} broke a promise"),
+            }
+        )]
+    }
+
+    fn mutants(&self, results: &Results) -> Vec<String> {
+        if self.mutants == 0 {
+            return Vec::new();
+        }
+        let missed: Vec<&str> = results
+            .mutants
+            .iter()
+            .filter(|mutant| mutant.caught == 0)
+            .map(|mutant| mutant.name.as_str())
+            .collect();
+        let mut said = vec![format!(
+            "{} of {} faults that were built into the signer on purpose were noticed.",
+            self.caught, self.mutants
+        )];
+        if !missed.is_empty() {
+            said.push(format!("Not noticed: {}.", missed.join(", ")));
+        }
+        said
+    }
+
+    fn skips(&self) -> Vec<String> {
+        (self.skipped > 0)
+            .then(|| {
+                format!(
+                    "{} could not run on this machine; nothing is said about them.",
+                    many(self.skipped, "scenario")
+                )
+            })
+            .into_iter()
+            .collect()
+    }
+}
+
+/// The longest gap and the slots missed, over the runs in which a gap says something about Quorate.
+fn worst(ran: &[&ScenarioResult]) -> Option<String> {
+    let worst = ran
+        .iter()
+        .max_by_key(|scenario| scenario.figures.worst_gap_ms())?;
+    let lost: u64 = ran.iter().map(|scenario| scenario.figures.lost).sum();
+    let requests: u64 = ran.iter().map(|scenario| scenario.figures.requests).sum();
+    Some(format!(
+        "The longest time without a signature was {} ms ({}); of {requests} requests {lost} got neither a \
+         signature nor a decision, however often they were repeated.",
+        worst.figures.worst_gap_ms(),
+        worst.name
+    ))
+}
+
+/// `1 run`, `2 runs`.
+fn many(number: usize, noun: &str) -> String {
+    let s = if number == 1 { "" } else { "s" };
+    format!("{number} {noun}{s}")
+}
