@@ -1,6 +1,7 @@
 //! The command line. Each subcommand is a module of its own with its `Args`, and a `run` that says
 //! on the screen what it does and gives the exit code.
 
+mod judge;
 mod report;
 mod screen;
 
@@ -21,6 +22,8 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Judge the history of a run that was kept.
+    Judge(judge::Args),
     /// Make one page from files of results.
     Report(report::Args),
 }
@@ -29,6 +32,7 @@ impl Cli {
     /// Does what was asked for.
     pub fn run(self) -> ExitCode {
         match self.command {
+            Command::Judge(args) => judge::run(&args),
             Command::Report(args) => report::run(&args),
         }
     }

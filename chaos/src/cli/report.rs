@@ -28,7 +28,7 @@ pub(super) fn run(args: &Args) -> ExitCode {
             ExitCode::SUCCESS
         }
         Err(error) => {
-            screen::trouble(&error.to_string());
+            screen::error(&error);
             ExitCode::FAILURE
         }
     }
