@@ -76,7 +76,7 @@ pub(super) fn section(scenarios: &[ScenarioResult]) -> Markup {
             h2 { "Fault by fault" }
             (wide(
                 "All runs with a fault, added up",
-                &["fault", "runs", "times", "violations", "lost requests", "worst gap", "slowest recovery"],
+                &["fault", "#runs", "#times", "#violations", "#lost requests", "#worst gap", "#slowest recovery"],
                 &body,
             ))
             p.note {

@@ -13,8 +13,7 @@ pub(super) fn section(mutants: &[MutantResult]) -> Markup {
     let rows = html! {
         @for mutant in mutants {
             tr {
-                th scope="row" { (mutant.name) }
-                td { (mutant.words) }
+                th scope="row" { (mutant.name) span.words { (mutant.words) } }
                 td {
                     @if mutant.caught > 0 {
                         span.badge.held { span aria-hidden="true" { "✓ " } "noticed" }
@@ -38,7 +37,7 @@ pub(super) fn section(mutants: &[MutantResult]) -> Markup {
             }
             (wide(
                 "Mutants, and whether the judge noticed them",
-                &["mutant", "what is taken out", "noticed", "seeds needed", "seeds that notice", "by", "again"],
+                &["mutant, and what is taken out", "noticed", "#seeds needed", "#seeds that notice", "by", "again"],
                 &rows,
             ))
         }

@@ -26,7 +26,7 @@ pub(super) fn section(results: &Results) -> Markup {
             h2 { "Where the figures come from" }
             (wide(
                 "Commands that were run",
-                &["command", "when", "quorate", "commit", "openraft", "rocksdb", "system", "cores"],
+                &["command", "when", "quorate", "commit", "openraft", "rocksdb", "system", "#cores"],
                 &rows,
             ))
             (measured(results))
@@ -51,7 +51,7 @@ fn measured(results: &Results) -> Markup {
     html! {
         @if !results.measured.is_empty() {
             div.columns {
-                (wide("What this machine takes", &["what", "half at most", "99 of 100 at most"], &rows))
+                (wide("What this machine takes", &["what", "#half at most", "#99 of 100 at most"], &rows))
             }
         }
     }

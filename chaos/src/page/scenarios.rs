@@ -31,7 +31,7 @@ pub(super) fn overview(scenarios: &[ScenarioResult]) -> Markup {
             }
             (wide(
                 "Every run, and how it ended",
-                &["run", "verdict", "requests", "signed", "refused", "failed", "lost", "worst gap", "recovery", "took"],
+                &["run", "verdict", "#requests", "#signed", "#refused", "#failed", "#lost", "#worst gap", "#recovery", "#took"],
                 &rows,
             ))
             p.note {
@@ -120,7 +120,7 @@ fn faults(scenario: &ScenarioResult) -> Markup {
     html! {
         details {
             summary { "Faults, and how they are known to have taken effect (" (scenario.figures.faults.len()) ")" }
-            (wide("Faults of this run", &["fault", "hit", "from", "to", "proof"], &rows))
+            (wide("Faults of this run", &["fault", "hit", "#from", "#to", "proof"], &rows))
         }
     }
 }

@@ -35,7 +35,7 @@ pub(super) fn section(ranges: &[Simulation]) -> Markup {
             }
             (wide(
                 "Ranges of seeds",
-                &["seeds", "schedules", "each lasts", "took", "a minute", "broke a promise", "trace", "again"],
+                &["seeds", "#schedules", "#each lasts", "#took", "#a minute", "#broke a promise", "trace", "again"],
                 &rows,
             ))
             @for range in ranges { (failing(range)) (coverage(range)) }
@@ -72,7 +72,7 @@ fn coverage(range: &Simulation) -> Markup {
     };
     html! {
         @if !range.coverage.is_empty() {
-            div.columns { (wide("What happened in these schedules", &["what", "times"], &rows)) }
+            div.columns { (wide("What happened in these schedules", &["what", "#times"], &rows)) }
         }
     }
 }

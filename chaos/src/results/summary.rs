@@ -151,14 +151,14 @@ impl Count {
         if self.seeds == 0 {
             return Vec::new();
         }
-        let hours = results
+        let minutes = results
             .simulations
             .iter()
             .map(|range| range.seeds.saturating_mul(range.virtual_ms))
             .sum::<u64>()
-            / 3_600_000;
+            / 60_000;
         vec![format!(
-            "{} schedules ({hours} hours of a cluster's life) were simulated: {}.",
+            "{} schedules ({minutes} minutes of a cluster's life) were simulated: {}.",
             self.seeds,
             match self.failing_seeds {
                 0 => "no promise was broken".into(),
@@ -208,8 +208,8 @@ fn worst(ran: &[&ScenarioResult]) -> Option<String> {
     let lost: u64 = ran.iter().map(|scenario| scenario.figures.lost).sum();
     let requests: u64 = ran.iter().map(|scenario| scenario.figures.requests).sum();
     Some(format!(
-        "The longest time without a signature was {} ms ({}); of {requests} requests {lost} got neither a \
-         signature nor a decision, however often they were repeated.",
+        "The longest time without a signature was {} ms ({}); {lost} messages in {requests} requests got \
+         neither a signature nor a decision, however often they were repeated.",
         worst.figures.worst_gap_ms(),
         worst.name
     ))
