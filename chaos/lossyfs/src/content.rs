@@ -195,7 +195,7 @@ mod tests {
         assert_eq!(content.size(), 30_000);
         assert_eq!(content.read(0, 40_000), array);
         assert_eq!(content.read(8000, 3000), array[8000..11_000]);
-        assert_eq!(content.read(50_000, 10), []);
+        assert!(content.read(50_000, 10).is_empty());
     }
 
     #[test]

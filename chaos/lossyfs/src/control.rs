@@ -13,8 +13,8 @@ use crate::{
 /// the next one, and 0 means the same.
 ///
 /// An *fsync* is an fsync or fdatasync of a file, or an fsync of a directory. An *operation* is an
-/// fsync or a change: a write (of at most 1 MiB; the kernel divides larger ones), a truncation, an
-/// allocation, a name made, moved or removed, a change of mode or owner.
+/// fsync or a change: a write (the kernel divides one at pages it has not cached, and at 1 MiB), a
+/// truncation, an allocation, a name made, moved or removed, a change of mode or owner.
 #[derive(Clone, Debug)]
 pub struct Control {
     power: Arc<Power>,
@@ -73,7 +73,8 @@ impl Control {
     }
 
     /// Waits until the counts say that something happened, as `|stats| stats.eios > 0`. They are
-    /// looked at after each fsync and each fault.
+    /// looked at after each fsync and each fault, with the disk locked: `happened` must not touch
+    /// the mount.
     ///
     /// # Errors
     /// If that is not so within `limit`; the error says `what` was waited for.

@@ -76,10 +76,7 @@ impl Disk {
             access,
             at: now(),
         };
-        let mut image = Image::new(&root);
-        if let Some(inode) = image.get_mut(Ino::ROOT) {
-            inode.links = 1;
-        }
+        let image = Image::new(&root);
         Self {
             options,
             durable: image.clone(),

@@ -24,6 +24,7 @@ impl Image {
     pub(crate) fn new(root: &Birth) -> Self {
         let mut image = Self::default();
         image.inodes.insert(Ino::ROOT, Inode::born(root));
+        image.collect();
         image
     }
 
@@ -102,7 +103,8 @@ impl Image {
 
     /// Frees what no name leads to, as the check of a file system does after a power cut.
     pub(crate) fn collect(&mut self) {
-        let mut links: BTreeMap<Ino, u32> = BTreeMap::new();
+        // The root has no name here, and is held by the mount.
+        let mut links: BTreeMap<Ino, u32> = BTreeMap::from([(Ino::ROOT, 1)]);
         let mut seen = BTreeSet::from([Ino::ROOT]);
         let mut open = vec![Ino::ROOT];
         while let Some(directory) = open.pop() {

@@ -25,6 +25,7 @@
               memory, and overflow checks are on in every profile"
 )]
 
+pub mod cli;
 mod content;
 mod control;
 mod disk;

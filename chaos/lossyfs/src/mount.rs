@@ -59,13 +59,16 @@ pub fn available() -> Result<(), Unavailable> {
         .write(true)
         .open("/dev/fuse")
         .map_err(Unavailable::Device)?;
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let helped = || std::env::split_paths(&path).any(|folder| folder.join("fusermount3").exists());
-    if rustix::process::geteuid().is_root() || helped() {
+    if rustix::process::geteuid().is_root() || helper() {
         Ok(())
     } else {
         Err(Unavailable::Helper)
     }
+}
+
+fn helper() -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).any(|folder| folder.join("fusermount3").exists())
 }
 
 /// A mounted file system. It ends when this is dropped, also if processes still hold files on it:
@@ -94,8 +97,23 @@ impl Mount {
     /// # Errors
     /// If this machine lacks something, or the folder cannot be mounted on.
     pub fn start(point: impl AsRef<Path>, options: Options) -> Result<Self, MountError> {
+        Self::mount(point.as_ref(), options, &config())
+    }
+
+    /// The same for a process that does nothing else: the mount also ends when it is killed.
+    ///
+    /// fusermount3 watches over that. It hands the device over without close-on-exec, so a
+    /// process that starts others at the same time must not ask for it.
+    pub(crate) fn start_for_process(point: &Path, options: Options) -> Result<Self, MountError> {
+        let mut config = config();
+        if config.acl == SessionACL::All && helper() {
+            config.mount_options.push(MountOption::AutoUnmount);
+        }
+        Self::mount(point, options, &config)
+    }
+
+    fn mount(point: &Path, options: Options, config: &Config) -> Result<Self, MountError> {
         available()?;
-        let point = point.as_ref();
         let refused = |error| MountError::Point {
             point: point.to_owned(),
             error,
@@ -109,8 +127,8 @@ impl Mount {
             gid: metadata.gid(),
         };
         let power = Power::new(Disk::new(options, access));
-        let session = fuser::spawn_mount(Server::new(Arc::clone(&power)), &point, &config())
-            .map_err(refused)?;
+        let session =
+            fuser::spawn_mount(Server::new(Arc::clone(&power)), &point, config).map_err(refused)?;
         let mount = Self {
             point,
             power: Arc::clone(&power),
@@ -135,12 +153,12 @@ impl Mount {
         &self.point
     }
 
-    /// Waits until somebody else unmounts it.
-    ///
-    /// # Errors
-    /// If the connection to the kernel failed.
-    pub fn join(mut self) -> io::Result<()> {
-        self.session.take().map_or(Ok(()), BackgroundSession::join)
+    /// Whether somebody else has unmounted it, and nobody holds a file on it any more.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        self.session
+            .as_ref()
+            .is_none_or(|session| session.guard.is_finished())
     }
 }
 

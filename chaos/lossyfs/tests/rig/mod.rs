@@ -20,8 +20,7 @@ pub(crate) struct Rig {
 impl Rig {
     /// None, said aloud, on a machine without FUSE.
     pub(crate) fn start(options: Options) -> Option<Self> {
-        if let Err(error) = lossyfs::available() {
-            skip(&error.to_string());
+        if !possible() {
             return None;
         }
         let folder = tempfile::tempdir().unwrap();
@@ -71,6 +70,17 @@ impl Rig {
             Err(error) => panic!("{name}: {error}"),
         }
     }
+}
+
+/// Whether this machine can mount at all; said aloud if not.
+pub(crate) fn possible() -> bool {
+    lossyfs::available()
+        .inspect_err(|error| skip(&error.to_string()))
+        .is_ok()
+}
+
+pub(crate) fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
 }
 
 /// Notes that a test could not run here. `QUORATE_SKIPS` names the file that `make test` counts.

@@ -1,0 +1,141 @@
+//! The command line: a mount in the foreground, and commands to it.
+
+mod command;
+mod socket;
+
+use std::{
+    io::{self, Write as _},
+    path::{Path, PathBuf},
+    process::ExitCode,
+    sync::mpsc::{self, RecvTimeoutError},
+    time::Duration,
+};
+
+use crate::{
+    mount::{Mount, MountError},
+    options::{Options, Order},
+};
+
+/// Mounts a file system that loses what was not fsynced, or sends a command to one.
+#[derive(Debug, clap::Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+pub struct Args {
+    #[command(subcommand)]
+    command: Option<Command>,
+    /// An existing folder to mount on
+    #[arg(required = true)]
+    mountpoint: Option<PathBuf>,
+    /// Where to listen for commands (a Unix socket, not on the mount)
+    #[arg(long, required = true, value_name = "SOCKET")]
+    control: Option<PathBuf>,
+    /// A name survives only if its directory was fsynced (otherwise as ext4: a journal)
+    #[arg(long)]
+    strict: bool,
+    /// Size of the disk, held in memory
+    #[arg(long, value_name = "BYTES", default_value_t = Options::default().capacity_bytes)]
+    capacity: u64,
+    /// Bytes that may wait for an fsync before the oldest are written back unasked
+    #[arg(long, value_name = "BYTES", default_value_t = Options::default().pending_bytes_max)]
+    pending_max: u64,
+    /// Seed of the delays of a slow disk
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    /// Sends one command to a mounted file system and prints the answer
+    #[command(after_help = command::HELP)]
+    Ctl {
+        /// The socket it listens on
+        socket: PathBuf,
+        /// The command and its arguments
+        #[arg(required = true, value_name = "COMMAND")]
+        words: Vec<String>,
+    },
+}
+
+/// Why the command line failed.
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    #[error(transparent)]
+    Mount(#[from] MountError),
+    #[error("{}: {error}", path.display())]
+    Socket { path: PathBuf, error: io::Error },
+    #[error("{0}")]
+    Refused(String),
+    #[error("cannot print: {0}")]
+    Print(#[from] io::Error),
+}
+
+/// Does what the arguments say. A mount ends with the command `stop`, by `umount`, or with the
+/// process.
+#[must_use]
+pub fn run(args: &Args) -> ExitCode {
+    let result = match (&args.command, &args.mountpoint, &args.control) {
+        (Some(Command::Ctl { socket, words }), _, _) => send(socket, &words.join(" ")),
+        (None, Some(point), Some(control)) => serve(point, control, args),
+        (None, _, _) => Err(Failure::Refused(
+            "a mount point and --control are needed; see --help".to_owned(),
+        )),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            // With nowhere to write to, the exit code has to do.
+            let _unread: io::Result<()> = writeln!(io::stderr(), "error: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn serve(point: &Path, control: &Path, args: &Args) -> Result<(), Failure> {
+    let at = |error| Failure::Socket {
+        path: control.to_owned(),
+        error,
+    };
+    let listener = socket::listen(control).map_err(at)?;
+    let mount = Mount::start_for_process(point, args.options())?;
+    let (stop, stopped) = mpsc::channel();
+    socket::answer(listener, mount.control(), stop).map_err(at)?;
+    writeln!(
+        io::stdout(),
+        "mounted on {}; commands on {}",
+        mount.path().display(),
+        control.display()
+    )?;
+    while !mount.has_ended() {
+        match stopped.recv_timeout(Duration::from_millis(200)) {
+            Ok(()) | Err(RecvTimeoutError::Disconnected) => break,
+            Err(RecvTimeoutError::Timeout) => {}
+        }
+    }
+    drop(mount);
+    std::fs::remove_file(control).map_err(at)
+}
+
+fn send(path: &Path, line: &str) -> Result<(), Failure> {
+    let answer = socket::ask(path, line).map_err(|error| Failure::Socket {
+        path: path.to_owned(),
+        error,
+    })?;
+    match answer.strip_prefix("error: ") {
+        Some(words) => Err(Failure::Refused(words.to_owned())),
+        None => Ok(writeln!(io::stdout(), "{answer}")?),
+    }
+}
+
+impl Args {
+    fn options(&self) -> Options {
+        Options {
+            order: if self.strict {
+                Order::Strict
+            } else {
+                Order::Journal
+            },
+            capacity_bytes: self.capacity,
+            pending_bytes_max: self.pending_max,
+            seed: self.seed,
+        }
+    }
+}

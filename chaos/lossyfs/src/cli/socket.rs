@@ -1,0 +1,82 @@
+//! Commands over a Unix socket: one line, one answer of one line.
+
+use std::{
+    fs,
+    io::{self, BufRead as _, BufReader, Read as _, Write as _},
+    os::unix::{
+        fs::PermissionsExt as _,
+        net::{UnixListener, UnixStream},
+    },
+    path::Path,
+    sync::mpsc::Sender,
+    thread,
+};
+
+use super::command::{Answer, obey};
+use crate::control::Control;
+
+/// The longest line, in bytes.
+const LINE_BYTES_MAX: u64 = 4096;
+
+/// Binds the socket for this user alone. One that nobody listens on any more is replaced.
+pub(super) fn listen(path: &Path) -> io::Result<UnixListener> {
+    let listener = match UnixListener::bind(path) {
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
+            if UnixStream::connect(path).is_ok() {
+                return Err(error);
+            }
+            fs::remove_file(path)?;
+            UnixListener::bind(path)?
+        }
+        bound => bound?,
+    };
+    fs::set_permissions(path, fs::Permissions::from_mode(0o600))?;
+    Ok(listener)
+}
+
+/// Answers commands in threads of their own until the process ends.
+pub(super) fn answer(listener: UnixListener, control: Control, stop: Sender<()>) -> io::Result<()> {
+    let accept = move || {
+        for stream in listener.incoming().flatten() {
+            let (control, stop) = (control.clone(), stop.clone());
+            thread::spawn(move || converse(&stream, &control, &stop));
+        }
+    };
+    thread::Builder::new()
+        .name("lossyfs-control".to_owned())
+        .spawn(accept)
+        .map(|_| ())
+}
+
+/// Sends one line and waits for its answer.
+pub(super) fn ask(path: &Path, line: &str) -> io::Result<String> {
+    let mut stream = UnixStream::connect(path)?;
+    writeln!(stream, "{line}")?;
+    let mut answer = String::new();
+    BufReader::new(stream).read_line(&mut answer)?;
+    if answer.is_empty() {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
+    Ok(answer.trim_end().to_owned())
+}
+
+/// Ends when the other side does, or says something that is no line.
+fn converse(stream: &UnixStream, control: &Control, stop: &Sender<()>) -> io::Result<()> {
+    let mut reader = BufReader::new(stream);
+    let mut writer = stream;
+    loop {
+        let mut line = String::new();
+        let read = reader.by_ref().take(LINE_BYTES_MAX).read_line(&mut line)?;
+        if read == 0 {
+            return Ok(());
+        }
+        match obey(line.trim_end(), control) {
+            Ok(Answer::Words(words)) => writeln!(writer, "{words}")?,
+            Ok(Answer::Stop) => {
+                writeln!(writer, "ok")?;
+                stop.send(()).map_err(io::Error::other)?;
+            }
+            Err(error) => writeln!(writer, "error: {error}")?,
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! The program on its own: mounted in the foreground, commanded over its socket.
+#![allow(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "a test fails by panicking, and writes without fsync on purpose"
+)]
+
+mod rig;
+
+use std::{
+    fs,
+    io::{BufRead as _, BufReader},
+    path::{Path, PathBuf},
+    process::{Child, Command, Output, Stdio},
+};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// A running program. It ends with the test, also with one that fails.
+struct Program {
+    child: Child,
+    folder: TempDir,
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        // It may have ended already, which is what most tests want of it.
+        let _ended = self.child.kill();
+        let _reaped = self.child.wait();
+    }
+}
+
+fn lossyfs() -> Command {
+    Command::new(env!("CARGO_BIN_EXE_lossyfs"))
+}
+
+impl Program {
+    fn start() -> Option<Self> {
+        rig::possible().then(|| {
+            let folder = tempfile::tempdir().unwrap();
+            fs::create_dir(folder.path().join("data")).unwrap();
+            let mut child = lossyfs()
+                .arg(folder.path().join("data"))
+                .arg("--control")
+                .arg(folder.path().join("control"))
+                .arg("--strict")
+                .stdout(Stdio::piped())
+                .spawn()
+                .unwrap();
+            let mut line = String::new();
+            BufReader::new(child.stdout.as_mut().unwrap())
+                .read_line(&mut line)
+                .unwrap();
+            assert!(line.starts_with("mounted on "), "{line}");
+            Self { child, folder }
+        })
+    }
+
+    fn file(&self, name: &str) -> PathBuf {
+        self.folder.path().join("data").join(name)
+    }
+
+    fn ctl(&self, command: &str) -> Output {
+        lossyfs()
+            .arg("ctl")
+            .arg(self.folder.path().join("control"))
+            .args(command.split(' '))
+            .output()
+            .unwrap()
+    }
+
+    fn json(&self, command: &str) -> Value {
+        let output = self.ctl(command);
+        assert!(output.status.success(), "{output:?}");
+        serde_json::from_slice(&output.stdout).unwrap()
+    }
+}
+
+fn is_mounted(folder: &Path) -> bool {
+    let mounts = fs::read_to_string("/proc/self/mounts").unwrap();
+    mounts.contains(&format!(" {} ", folder.display()))
+}
+
+#[test]
+fn a_power_cut_by_hand_loses_what_was_not_fsynced_and_says_how_much() {
+    let Some(program) = Program::start() else {
+        return;
+    };
+    fs::write(program.file("file"), [1; 1000]).unwrap();
+    assert_eq!(program.json("stats")["pending_bytes"], 1000);
+    assert_eq!(program.json("cut")["trigger"], "command");
+    assert!(fs::read(program.file("file")).is_err());
+    assert_eq!(program.json("reboot drop 7")["dropped_bytes"], 1000);
+    assert!(!program.file("file").exists());
+    assert_eq!(program.json("stats")["is_cut"], false);
+    assert!(program.ctl("cut-at-fsync 1 after").status.success());
+    let file = fs::File::create(program.file("file")).unwrap();
+    assert!(file.sync_all().is_err());
+    assert_eq!(program.json("wait-cut 5")["when"], "after");
+}
+
+#[test]
+fn a_command_that_is_none_is_refused_with_what_to_do() {
+    let Some(program) = Program::start() else {
+        return;
+    };
+    for (command, words) in [
+        ("explode", "no such command: \"explode\""),
+        ("reboot never 1", "no such survival: never; use drop"),
+        ("cut-at-fsync 0 before", "count from 1"),
+        ("eio-fsync many", "not a number"),
+        ("wait-cut 0", "did not happen within"),
+    ] {
+        let output = program.ctl(command);
+        assert_eq!(output.status.code(), Some(1), "{command}");
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(said.contains(words), "{command}: {said}");
+    }
+    let nobody = lossyfs().args(["ctl", "nowhere", "cut"]).output().unwrap();
+    assert_eq!(nobody.status.code(), Some(1));
+}
+
+#[test]
+fn it_unmounts_when_it_is_stopped_or_killed() {
+    for kill in [false, true] {
+        let Some(mut program) = Program::start() else {
+            return;
+        };
+        let data = program.folder.path().join("data");
+        assert!(is_mounted(&data));
+        if kill {
+            program.child.kill().unwrap();
+        } else {
+            assert!(program.ctl("stop").status.success());
+        }
+        assert_eq!(program.child.wait().unwrap().success(), !kill);
+        if kill && !rig::is_root() {
+            return;
+        }
+        // fusermount3 sees the death of the process in its own time.
+        while kill && is_mounted(&data) {
+            std::thread::yield_now();
+        }
+        assert!(!is_mounted(&data));
+    }
+}
