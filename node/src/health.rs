@@ -15,6 +15,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use raft_store::runtime;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior, interval};
@@ -60,7 +61,7 @@ impl Monitor {
             last_ms: AtomicU64::new(0),
         });
         let beating = Arc::clone(&pulse);
-        let task = tokio::spawn(async move {
+        let task = runtime::spawn(async move {
             let mut ticks = interval(JUDGED_EVERY);
             ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
             while !sender.is_closed() {

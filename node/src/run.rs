@@ -6,6 +6,7 @@
 //! ```
 
 mod ability;
+mod assembly;
 mod drain;
 mod facts;
 mod member;
@@ -19,6 +20,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use raft_store::folder::Folder;
+use raft_store::ledger::system_clock;
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -26,13 +28,17 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::admin::{self, Admin, Prover};
 use crate::cli::{Exit, Failure};
-use crate::cluster::{Ability, Cluster, Setup, Stop};
+use crate::cluster::{Ability, Cluster, Setup, Snapshots, Stop};
 use crate::config::Config;
 use crate::health::{Monitor, Ops, serve_ops};
 use crate::keys::Keyring;
 use crate::metrics::Metrics;
+use crate::peers::pinned::Pinned;
 use crate::{api, dev, telemetry};
-use drain::Drain;
+pub use ability::watch as watch_ability;
+pub use assembly::Assembled;
+pub use drain::Drain;
+pub use member::Member;
 use ports::Ports;
 use signals::Signals;
 use signing::Signing;
@@ -114,10 +120,16 @@ async fn open(config: &Config, folder: Folder) -> Result<Opened, Failure> {
     // The folder's lock says that a socket found there is nobody's.
     let admin = admin::bind(&socket)
         .map_err(|error| io(&format!("cannot listen on {}", socket.display()), &error))?;
+    let wire = Pinned::new(folder.identity().key(), peers).map_err(|error| {
+        let what = format!("this node's key cannot be used for TLS: {error}");
+        Failure::new(Exit::Damaged, what)
+    })?;
     let setup = Setup {
         folder,
-        listener: peers,
+        wire,
         times: config.times.clone(),
+        snapshots: Snapshots::default(),
+        clock: system_clock(),
         witness: None,
     };
     let cluster = Cluster::start(setup)

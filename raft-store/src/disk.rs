@@ -145,7 +145,7 @@ fn parent(path: &Path) -> &Path {
 
 /// What a folder lies on, as far as it decides whether it may hold state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ground {
+pub enum Medium {
     /// A disk, as far as one can tell.
     Disk,
     /// A container's writable layer: gone with the container.
@@ -156,31 +156,31 @@ pub enum Ground {
     Network(&'static str),
 }
 
-/// The ground a folder lies on.
+/// The medium a folder lies on.
 ///
 /// # Errors
 /// If `statfs` fails.
-pub fn ground(path: &Path) -> io::Result<Ground> {
+pub fn medium(path: &Path) -> io::Result<Medium> {
     let stat = rustix::fs::statfs(path).map_err(|error| at(path, error.into()))?;
     // The type is a signed word on some machines: the low 32 bits are the magic number.
-    Ok(ground_of(
+    Ok(medium_of(
         u32::try_from(stat.f_type & 0xffff_ffff).unwrap_or(0),
     ))
 }
 
 /// Magic numbers from `linux/magic.h`, and those of CIFS and Ceph from their sources.
-fn ground_of(magic: u32) -> Ground {
+fn medium_of(magic: u32) -> Medium {
     match magic {
-        0x0102_1994 => Ground::Memory("tmpfs"),
-        0x8584_58f6 => Ground::Memory("ramfs"),
-        0x0000_6969 => Ground::Network("NFS"),
-        0xff53_4d42 | 0xfe53_4d42 => Ground::Network("CIFS"),
-        0x0000_517b => Ground::Network("SMB"),
-        0x5346_414f => Ground::Network("AFS"),
-        0x0102_1997 => Ground::Network("9p"),
-        0x00c3_6400 => Ground::Network("Ceph"),
-        0x794c_7630 => Ground::Overlay,
-        _ => Ground::Disk,
+        0x0102_1994 => Medium::Memory("tmpfs"),
+        0x8584_58f6 => Medium::Memory("ramfs"),
+        0x0000_6969 => Medium::Network("NFS"),
+        0xff53_4d42 | 0xfe53_4d42 => Medium::Network("CIFS"),
+        0x0000_517b => Medium::Network("SMB"),
+        0x5346_414f => Medium::Network("AFS"),
+        0x0102_1997 => Medium::Network("9p"),
+        0x00c3_6400 => Medium::Network("Ceph"),
+        0x794c_7630 => Medium::Overlay,
+        _ => Medium::Disk,
     }
 }
 
@@ -189,11 +189,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn memory_and_network_grounds_are_told_from_disks() {
-        assert_eq!(ground_of(0x0102_1994), Ground::Memory("tmpfs"));
-        assert_eq!(ground_of(0x6969), Ground::Network("NFS"));
-        assert_eq!(ground_of(0x794c_7630), Ground::Overlay);
-        assert_eq!(ground_of(0xef53), Ground::Disk); // ext4
+    fn memory_and_network_are_told_from_disks() {
+        assert_eq!(medium_of(0x0102_1994), Medium::Memory("tmpfs"));
+        assert_eq!(medium_of(0x6969), Medium::Network("NFS"));
+        assert_eq!(medium_of(0x794c_7630), Medium::Overlay);
+        assert_eq!(medium_of(0xef53), Medium::Disk); // ext4
     }
 
     #[test]

@@ -17,7 +17,7 @@
 
 mod create;
 mod error;
-mod open;
+pub(crate) mod open;
 mod peers;
 
 use std::{
@@ -33,6 +33,7 @@ use crate::{
     hello::{Boot, Hello, Suspect},
     identity::{ClusterBinding, Identity},
     rocks::{self, RocksLog, RocksState},
+    types::Fingerprint,
     witness::{Seen, Witnessed},
 };
 
@@ -100,28 +101,13 @@ impl Folder {
     /// [`FolderError::NotAMember`] if the binding names another key for this node.
     pub fn bind(&self, binding: ClusterBinding) -> Result<(), FolderError> {
         let mut identity = lock(&self.identity);
-        match identity.cluster() {
-            Some(bound) if *bound == binding => return Ok(()),
-            Some(bound) => {
-                return Err(FolderError::Bound {
-                    path: self.path.clone(),
-                    cluster: hex::encode(bound.cluster_id),
-                    asked: hex::encode(binding.cluster_id),
-                });
-            }
-            None => {}
-        }
-        let own = identity.fingerprint();
-        if binding
-            .members
-            .get(&binding.me)
-            .is_none_or(|member| member.fingerprint != own)
-        {
-            return Err(FolderError::NotAMember {
-                path: self.path.clone(),
-                id: binding.me,
-                own,
-            });
+        if is_bound(
+            &self.path,
+            identity.fingerprint(),
+            identity.cluster(),
+            &binding,
+        )? {
+            return Ok(());
         }
         self.rewrite(&mut identity, |identity| identity.bound(binding))
     }
@@ -178,13 +164,9 @@ impl Folder {
     /// The first guard of this boot, written even if nothing moved.
     fn write_guard(&self, log: &RocksLog) -> io::Result<()> {
         let mut guard = lock(&self.guard);
-        *guard = Guard {
-            boot: self.boot.counter,
-            vote: log.vote(),
-            reached: log.reached().max(guard.reached),
-            mirrored: self.mirror.is_some(),
-            ..guard.clone()
-        };
+        guard.boot = self.boot.counter;
+        guard.mirrored = self.mirror.is_some();
+        guard.follow(log.vote(), log.reached());
         write_both(&guard, &self.path, self.mirror.as_deref())
     }
 
@@ -192,19 +174,46 @@ impl Folder {
         let (path, mirror) = (self.path.clone(), self.mirror.clone());
         let (mut written, peers) = (lock(&self.guard).clone(), self.peers.clone());
         Keeper::start(self.path.join(GUARD), move || {
-            let vote = log.vote();
-            let reached = log.reached().max(written.reached);
-            if (vote, reached) != (written.vote, written.reached) {
-                written = Guard {
-                    vote,
-                    reached,
-                    ..written.clone()
-                };
+            if written.follow(log.vote(), log.reached()) {
                 write_both(&written, &path, mirror.as_deref())?;
             }
             peers.write_if_changed(&path.join(PEERS))
         })
     }
+}
+
+/// Whether a node with the key `own` that is bound to `bound` is bound to `asked` already. If not,
+/// it may be.
+///
+/// # Errors
+/// [`FolderError::Bound`] if it is bound to another one, [`FolderError::NotAMember`] if `asked`
+/// names another key for it.
+pub(crate) fn is_bound(
+    path: &Path,
+    own: Fingerprint,
+    bound: Option<&ClusterBinding>,
+    asked: &ClusterBinding,
+) -> Result<bool, FolderError> {
+    match bound {
+        Some(bound) if bound == asked => return Ok(true),
+        Some(bound) => {
+            return Err(FolderError::Bound {
+                path: path.to_owned(),
+                cluster: hex::encode(bound.cluster_id),
+                asked: hex::encode(asked.cluster_id),
+            });
+        }
+        None => {}
+    }
+    let member = asked.members.get(&asked.me);
+    if member.is_none_or(|member| member.fingerprint != own) {
+        return Err(FolderError::NotAMember {
+            path: path.to_owned(),
+            id: asked.me,
+            own,
+        });
+    }
+    Ok(false)
 }
 
 fn write_both(guard: &Guard, folder: &Path, mirror: Option<&Path>) -> io::Result<()> {

@@ -120,6 +120,15 @@ impl Guard {
         }
     }
 
+    /// Takes over what a log says of itself, and tells whether anything moved. What was once reached
+    /// stays so.
+    pub(crate) fn follow(&mut self, vote: Option<Vote>, reached: Option<LogId>) -> bool {
+        let reached = reached.max(self.reached);
+        let moved = (vote, reached) != (self.vote, self.reached);
+        (self.vote, self.reached) = (vote, reached);
+        moved
+    }
+
     /// Writes the guard, durably. A failed fsync ends the process.
     ///
     /// # Errors

@@ -33,8 +33,15 @@ pub struct Ledger<D: StateDisk> {
     clock: Clock,
 }
 
-/// A clock: seconds since 1970. It travels in entries for the jump rule only.
-pub type Clock = fn() -> u64;
+/// A clock: seconds since 1970. It travels in entries for the jump rule only, which may refuse by
+/// it and never allow.
+pub type Clock = Arc<dyn Fn() -> u64 + Send + Sync>;
+
+/// The clock of this machine.
+#[must_use]
+pub fn system_clock() -> Clock {
+    Arc::new(propose::unix_seconds)
+}
 
 impl<D: StateDisk> Ledger<D> {
     /// The ledger over `raft`, whose state machine `reader` looks at.
@@ -44,7 +51,7 @@ impl<D: StateDisk> Ledger<D> {
             raft,
             reader,
             outstanding: Arc::default(),
-            clock: propose::unix_seconds,
+            clock: system_clock(),
         }
     }
 
@@ -176,7 +183,7 @@ impl<D: StateDisk> Clone for Ledger<D> {
             raft: self.raft.clone(),
             reader: self.reader.clone(),
             outstanding: Arc::clone(&self.outstanding),
-            clock: self.clock,
+            clock: Clock::clone(&self.clock),
         }
     }
 }

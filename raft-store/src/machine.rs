@@ -234,7 +234,7 @@ impl<D: StateDisk> RaftSnapshotBuilder<Types> for SnapshotBuilder<D> {
 
 /// Runs what waits for a disk without holding up the other tasks of a runtime that has several
 /// threads. A simulation has one thread, and there it runs in place, in a reproducible order.
-fn off_the_runtime<T>(work: impl FnOnce() -> T) -> T {
+pub fn off_the_runtime<T>(work: impl FnOnce() -> T) -> T {
     use tokio::runtime::{Handle, RuntimeFlavor};
     match Handle::try_current().map(|handle| handle.runtime_flavor()) {
         Ok(RuntimeFlavor::MultiThread) => tokio::task::block_in_place(work),

@@ -7,13 +7,13 @@
 //! **Invariant:** `create` and `open` are different acts. An `open` that finds nothing is an error,
 //! never a new database.
 
-mod check;
+pub(crate) mod check;
 mod error;
 mod log;
 mod read;
 mod rows;
 mod state;
-mod sync;
+pub(crate) mod sync;
 
 use std::{
     path::{Path, PathBuf},
@@ -98,7 +98,7 @@ pub fn open(path: &Path, snapshot: &Path) -> Result<(RocksLog, RocksState), Stor
 }
 
 /// What the database holds, for the guard.
-fn reach(found: &check::Found) -> Reach {
+pub(crate) fn reach(found: &check::Found) -> Reach {
     Reach {
         vote: found.vote,
         last: found.last.max(found.applied),

@@ -21,7 +21,7 @@ use std::{
 use entries::{append, id, vote};
 use openraft::storage::RaftLogStorage as _;
 use raft_store::{
-    disk::{self, Ground},
+    disk::{self, Medium},
     folder::{Folder, FolderError},
     guard::{Behind, Guard},
     hello::{Disk, Hello, Power, Suspect},
@@ -208,7 +208,7 @@ fn a_wiped_folder_comes_back_as_another_node_r10() {
 #[test]
 fn memory_is_no_place_for_a_node() {
     let shm = Path::new("/dev/shm");
-    if !matches!(disk::ground(shm), Ok(Ground::Memory(_))) {
+    if !matches!(disk::medium(shm), Ok(Medium::Memory(_))) {
         skip::skip("/dev/shm is no tmpfs on this machine");
         return;
     }

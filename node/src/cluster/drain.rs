@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use raft_store::ground::Ground;
 use serde::{Deserialize, Serialize};
 use tokio::time::{Instant, sleep_until};
 
@@ -40,7 +41,7 @@ impl Drained {
     }
 }
 
-impl Cluster {
+impl<G: Ground> Cluster<G> {
     /// Waits until every voter has applied the entry at `index` and holds no grant from before it,
     /// or until `deadline`; then says who has not.
     pub async fn drained(&self, index: u64, deadline: Instant) -> Drained {

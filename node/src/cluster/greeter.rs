@@ -5,20 +5,23 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use raft_store::codec::{self, MAX_FRAME};
+use raft_store::ground::Ground;
+use raft_store::runtime::within;
 use raft_store::types::Member;
 use reqwest::StatusCode;
+use reqwest::header::HeaderMap;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use super::member::Consensus;
 use super::{Inner, Stop, presence};
-use crate::peers::accept::Peer;
+use crate::peers::FORMAT;
 use crate::peers::endpoint::Greeted;
 use crate::peers::standing::Verdict;
-use crate::peers::{FORMAT, stamp};
+use crate::peers::wire::{Message, Peer};
 
 /// Runs until it is aborted.
-pub(super) async fn run(inner: Arc<Inner>) {
+pub(super) async fn run<G: Ground>(inner: Arc<Inner<G>>) {
     let Some(consensus) = inner.consensus.get() else {
         return;
     };
@@ -40,14 +43,14 @@ pub(super) async fn run(inner: Arc<Inner>) {
             if id != consensus.binding.me && due {
                 said.insert(id, Instant::now());
                 let inner = Arc::clone(&inner);
-                exchanges.spawn(async move { inner.exchange(id, &member).await });
+                exchanges.spawn(within(async move { inner.exchange(id, &member).await }));
             }
         }
         inner.give_way();
     }
 }
 
-impl Inner {
+impl<G: Ground> Inner<G> {
     async fn exchange(&self, id: u64, member: &Member) {
         let Some(consensus) = self.consensus.get() else {
             return;
@@ -71,22 +74,18 @@ impl Inner {
 
     async fn greet_one(
         &self,
-        consensus: &Consensus,
+        consensus: &Consensus<G>,
         id: u64,
         member: &Member,
     ) -> Result<Verdict, String> {
-        let client = self
-            .clients
-            .client(id, member)
-            .map_err(|error| error.to_string())?;
-        let body = codec::encode(&self.greet(consensus)).map_err(|error| error.to_string())?;
-        let (path, headers) = (
-            format!("/v{FORMAT}/hello"),
-            stamp::headers(self.folder.boot()),
-        );
-        let answer = client
-            .post(&path, headers, body, self.times.hello_every, MAX_FRAME)
-            .await;
+        let message = Message {
+            path: format!("/v{FORMAT}/hello"),
+            headers: HeaderMap::new(),
+            body: codec::encode(&self.greet(consensus)).map_err(|error| error.to_string())?,
+            time: self.times.hello_every,
+            limit: MAX_FRAME,
+        };
+        let answer = self.clients.post(id, member, message).await;
         let answer = answer.map_err(|error| error.to_string())?;
         if answer.status != StatusCode::OK {
             let words = String::from_utf8_lossy(&answer.body);
@@ -109,7 +108,7 @@ impl Inner {
         for (id, peer) in self.standing.peers() {
             match peer.judged_us {
                 Some((Verdict::Occupied(reason), since)) if since.elapsed() > patience => {
-                    let folder = self.folder.path().display();
+                    let folder = self.folder.place();
                     self.stop(Stop::foreign(format!(
                         "node {id} does not let this node in: {reason}; stop one of the two, and \
                          never start {folder} where a copy of it runs"

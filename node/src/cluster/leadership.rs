@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use openraft::errors::Fatal;
 use raft_store::command::{Command, FORMAT};
+use raft_store::ground::{Ground, LogDisk as _};
 use raft_store::ledger::Ledger;
-use raft_store::rocks::RocksState;
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout_at};
 
 use super::ability::{heir, successor};
@@ -35,7 +35,7 @@ pub enum TransferError {
 }
 
 /// Runs until it is aborted.
-pub(super) async fn run(cluster: Cluster) {
+pub(super) async fn run<G: Ground>(cluster: Cluster<G>) {
     let Some(consensus) = cluster.0.consensus.get() else {
         return;
     };
@@ -63,11 +63,11 @@ pub(super) async fn run(cluster: Cluster) {
     }
 }
 
-impl Inner {
+impl<G: Ground> Inner<G> {
     /// A node that would be of no use as a leader campaigns three election timeouts later than
     /// others, never not at all: it may hold the longest log. One whose log lacks what a peer has
     /// does not campaign, any more than it votes for such a one.
-    fn campaign_or_wait(&self, consensus: &Consensus) {
+    fn campaign_or_wait(&self, consensus: &Consensus<G>) {
         let late = self.times.election_max.saturating_mul(3);
         let view = self.view.borrow();
         let leader = view.leader.filter(|leader| view.me != Some(*leader));
@@ -75,7 +75,7 @@ impl Inner {
         let silent = heard.is_none_or(|age| age > late.saturating_add(self.times.hello_every));
         let mut others = consensus.members();
         others.remove(&consensus.binding.me);
-        let durable = *consensus.log.durable_last().borrow();
+        let durable = consensus.log.durable();
         self.candidacy.look(&others.into_keys().collect(), durable);
         let may_win = self.candidacy.allows(durable).is_ok();
         consensus
@@ -85,7 +85,7 @@ impl Inner {
     }
 }
 
-async fn agree_on_format(cluster: &Cluster, ledger: &Ledger<RocksState>) {
+async fn agree_on_format<G: Ground>(cluster: &Cluster<G>, ledger: &Ledger<G::State>) {
     let agreed = ledger.state().format;
     let voters: BTreeMap<_, _> = {
         let view = cluster.0.view.borrow();
@@ -106,7 +106,7 @@ async fn agree_on_format(cluster: &Cluster, ledger: &Ledger<RocksState>) {
     }
 }
 
-impl Cluster {
+impl<G: Ground> Cluster<G> {
     /// Hands leadership over to a voter, or to the one that can do most, and waits until it leads.
     ///
     /// # Errors
@@ -148,7 +148,7 @@ fn deadline(time: Duration) -> Instant {
 }
 
 /// Keeps what others see of this node's cluster up to date, and notices when consensus has ended.
-pub(super) async fn watch(inner: Arc<Inner>) {
+pub(super) async fn watch<G: Ground>(inner: Arc<Inner<G>>) {
     use openraft::async_runtime::WatchReceiver as _;
     let Some(consensus) = inner.consensus.get() else {
         return;
@@ -176,6 +176,8 @@ pub(super) async fn watch(inner: Arc<Inner>) {
             return;
         }
         tokio::select! {
+            // In this order, so that a simulation goes the same way every time.
+            biased;
             // A consensus that panicked leaves its last figures as they were, and nobody to renew
             // them: such a node would look well for ever.
             changed = server.changed() => if changed.is_err() {

@@ -7,10 +7,10 @@ use std::time::Duration;
 use openraft::Instant as _;
 use openraft::async_runtime::WatchReceiver as _;
 use raft_store::command::FORMAT;
+use raft_store::ground::{Ground, LogDisk as _};
 use raft_store::hello::Hello;
 use raft_store::identity::ClusterBinding;
 use raft_store::ledger::Ledger;
-use raft_store::rocks::{RocksLog, RocksState};
 use raft_store::types::{Member, Raft};
 use tokio::time::Instant;
 
@@ -19,14 +19,14 @@ use super::view::{PeerView, View};
 use crate::peers::standing::{Greeting, Verdict};
 
 /// What runs once a node belongs to a cluster.
-pub(super) struct Consensus {
+pub(super) struct Consensus<G: Ground> {
     pub(super) binding: ClusterBinding,
-    pub(super) raft: Raft<RocksState>,
-    pub(super) ledger: Ledger<RocksState>,
-    pub(super) log: RocksLog,
+    pub(super) raft: Raft<G::State>,
+    pub(super) ledger: Ledger<G::State>,
+    pub(super) log: G::Log,
 }
 
-impl Consensus {
+impl<G: Ground> Consensus<G> {
     /// The members as the membership has them; as the binding does before the first one is known.
     pub(super) fn members(&self) -> BTreeMap<u64, Member> {
         let metrics = self.raft.metrics().borrow_watched().clone();
@@ -48,23 +48,22 @@ fn ago(elapsed: Duration) -> Option<Instant> {
     Instant::now().checked_sub(elapsed)
 }
 
-impl Inner {
+impl<G: Ground> Inner<G> {
     /// This node's next hello. One at a time, so that a later one never says less than an earlier.
     ///
     /// What is read first is what the rest may only exceed: an entry is durable before it counts as
     /// reached, and is applied before its grant is outstanding.
-    pub(super) fn greet(&self, consensus: &Consensus) -> Greeting {
+    pub(super) fn greet(&self, consensus: &Consensus<G>) -> Greeting {
         let mut sequence = self.sequence.lock().unwrap_or_else(PoisonError::into_inner);
         *sequence = sequence.saturating_add(1);
         let ability = self.ability.borrow().clone();
-        let identity = self.folder.identity();
         let (log, ledger) = (&consensus.log, &consensus.ledger);
         let committed = log.reached();
-        let durable = *log.durable_last().borrow();
+        let durable = log.durable();
         let applied = ledger.state().applied().map(|id| id.index);
         let hello = Hello {
             cluster: consensus.binding.cluster_id,
-            incarnation: identity.fingerprint(),
+            incarnation: self.folder.fingerprint(),
             boot: self.folder.boot(),
             committed,
             durable,
@@ -84,7 +83,7 @@ impl Inner {
     }
 
     /// What this node sees now.
-    pub(super) fn look(&self, consensus: &Consensus) -> View {
+    pub(super) fn look(&self, consensus: &Consensus<G>) -> View {
         let metrics = consensus.raft.metrics().borrow_watched().clone();
         let me = consensus.binding.me;
         let members = consensus.members();
@@ -127,7 +126,7 @@ impl Inner {
 
     /// A peer that remembers more of this node than this node does is right: its disk went back.
     pub(super) fn take_to_heart(&self, peer: u64, verdict: &Verdict) {
-        let folder = self.folder.path().display();
+        let folder = self.folder.place();
         if let Verdict::Suspect(reason) = verdict {
             self.stop(super::Stop::damaged(format!(
                 "node {peer} remembers more of this node than {folder} does: {reason}; do not start \

@@ -26,11 +26,10 @@ use std::time::Duration;
 use std::{fmt, future};
 
 use raft_store::folder::{Folder, FolderError};
-use raft_store::ledger::Ledger;
-use raft_store::rocks::RocksState;
+use raft_store::ground::Ground;
+use raft_store::ledger::{Clock, Ledger};
+use raft_store::runtime::watch;
 use raft_store::witness::Witness;
-use tokio::net::TcpListener;
-use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 
@@ -39,6 +38,7 @@ pub use self::drain::{Drained, Waiting};
 pub use self::form::{FormError, MemberLine};
 pub use self::leadership::TransferError;
 use self::member::Consensus;
+pub use self::raft_config::Snapshots;
 pub use self::start::FormedCluster;
 pub use self::stop::Stop;
 pub use self::view::{PeerView, View};
@@ -50,35 +50,43 @@ pub use crate::peers::forward::{ForwardError, Hop};
 use crate::peers::link::Clients;
 use crate::peers::pins::PinSet;
 use crate::peers::standing::Standing;
+use crate::peers::wire::Wire;
 
 /// What a node brings to its cluster.
-#[derive(Debug)]
-pub struct Setup {
+pub struct Setup<G = Folder> {
     /// Its data folder, open.
-    pub folder: Folder,
-    /// Its peer port, bound.
-    pub listener: TcpListener,
+    pub folder: G,
+    /// Its peer port and its way to its peers.
+    pub wire: Arc<dyn Wire>,
     /// The times of the config.
     pub times: Times,
+    /// When state becomes a snapshot.
+    pub snapshots: Snapshots,
+    /// What the jump rule takes for the time of day.
+    pub clock: Clock,
     /// Who sees what the node does.
     pub witness: Option<Arc<dyn Witness>>,
 }
 
 /// This node's part in its cluster. Cheap to clone; all clones are one node.
-#[derive(Clone)]
-pub struct Cluster(Arc<Inner>);
+///
+/// A node stands on a [`Folder`], and a simulated one on a disk in memory: all of this is one code
+/// over both.
+pub struct Cluster<G: Ground = Folder>(Arc<Inner<G>>);
 
-struct Inner {
-    folder: Arc<Folder>,
+struct Inner<G: Ground> {
+    folder: G,
     times: Times,
+    snapshots: Snapshots,
+    clock: Clock,
     witness: Option<Arc<dyn Witness>>,
     pins: PinSet,
     standing: Standing,
     candidacy: Arc<Candidacy>,
     clients: Clients,
     handlers: Handlers,
-    endpoint: Arc<Endpoint<RocksState>>,
-    consensus: OnceLock<Consensus>,
+    endpoint: Arc<Endpoint<G::State>>,
+    consensus: OnceLock<Consensus<G>>,
     forming: tokio::sync::Mutex<()>,
     view: watch::Sender<View>,
     ability: watch::Sender<Ability>,
@@ -116,7 +124,7 @@ impl StartError {
     }
 }
 
-impl Cluster {
+impl<G: Ground> Cluster<G> {
     /// What this node sees, as it changes.
     #[must_use]
     pub fn view(&self) -> watch::Receiver<View> {
@@ -125,13 +133,13 @@ impl Cluster {
 
     /// The ledger; none before this node belongs to a cluster.
     #[must_use]
-    pub fn ledger(&self) -> Option<&Ledger<RocksState>> {
+    pub fn ledger(&self) -> Option<&Ledger<G::State>> {
         self.0.consensus.get().map(|consensus| &consensus.ledger)
     }
 
-    /// The data folder.
+    /// What this node stands on: its data folder.
     #[must_use]
-    pub fn folder(&self) -> &Folder {
+    pub fn folder(&self) -> &G {
         &self.0.folder
     }
 
@@ -199,13 +207,29 @@ fn presence(times: &Times) -> Duration {
     times.hello_every.saturating_mul(2)
 }
 
-impl fmt::Debug for Cluster {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "Cluster({})", self.0.folder.identity().fingerprint())
+impl<G: Ground> Clone for Cluster<G> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
     }
 }
 
-impl Inner {
+impl<G: Ground> fmt::Debug for Cluster<G> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "Cluster({})", self.0.folder.fingerprint())
+    }
+}
+
+impl<G: Ground> fmt::Debug for Setup<G> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("Setup")
+            .field("folder", &self.folder)
+            .field("wire", &self.wire)
+            .field("times", &self.times)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<G: Ground> Inner<G> {
     /// The first reason to stop is the one that is told.
     fn stop(&self, stop: Stop) {
         self.stop.send_if_modified(|now| {

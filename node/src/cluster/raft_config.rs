@@ -8,29 +8,43 @@ use openraft::{Config, ConfigError, SnapshotPolicy};
 use crate::config::Times;
 use crate::peers::link::SNAPSHOT_TIME;
 
-/// Entries between two snapshots.
-const SNAPSHOT_EVERY: u64 = 20_000;
-/// Entries kept behind a snapshot: a leader may purge while it sends one (openraft #1706), and a
-/// node that was away for a minute should find the entries and not need the whole state.
-const KEEP: u64 = 20_000;
-/// Purges are ranges: many small ones make every seek of the log slow.
-const PURGE_BATCH: u64 = 2_000;
+/// When the state becomes a snapshot, and what of the log is kept then. In entries.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Snapshots {
+    /// Between two snapshots.
+    pub every: u64,
+    /// Kept behind a snapshot: a leader may purge while it sends one (openraft #1706), and a node
+    /// that was away for a minute should find the entries and not need the whole state.
+    pub keep: u64,
+    /// Purged at once. Purges are ranges: many small ones make every seek of the log slow.
+    pub purge_batch: u64,
+}
 
-/// The configuration for these times.
+impl Default for Snapshots {
+    fn default() -> Self {
+        Self {
+            every: 20_000,
+            keep: 20_000,
+            purge_batch: 2_000,
+        }
+    }
+}
+
+/// The configuration for these times and snapshots.
 ///
 /// # Errors
 /// What openraft finds wrong with it.
-pub(super) fn of(times: &Times) -> Result<Arc<Config>, ConfigError> {
+pub(super) fn of(times: &Times, snapshots: Snapshots) -> Result<Arc<Config>, ConfigError> {
     let config = Config {
         cluster_name: "quorate".to_owned(),
         heartbeat_interval: millis(times.heartbeat),
         election_timeout_min: millis(times.election_min),
         election_timeout_max: millis(times.election_max),
         install_snapshot_timeout: millis(SNAPSHOT_TIME),
-        snapshot_policy: SnapshotPolicy::LogsSinceLast(SNAPSHOT_EVERY),
-        max_in_snapshot_log_to_keep: KEEP,
-        purge_batch_size: PURGE_BATCH,
-        replication_lag_threshold: SNAPSHOT_EVERY.saturating_mul(2),
+        snapshot_policy: SnapshotPolicy::LogsSinceLast(snapshots.every),
+        max_in_snapshot_log_to_keep: snapshots.keep,
+        purge_batch_size: snapshots.purge_batch,
+        replication_lag_threshold: snapshots.every.saturating_mul(2),
         // A leader that comes back must be elected: resuming its term would rewrite a (term, index)
         // that a power cut took from its disk but not from a follower's.
         enable_leader_restore: Some(false),
@@ -57,7 +71,7 @@ mod tests {
 
     #[test]
     fn what_safety_hangs_on_is_set_whatever_the_times() {
-        let config = of(&Times::default()).unwrap();
+        let config = of(&Times::default(), Snapshots::default()).unwrap();
         assert_eq!(config.enable_leader_restore, Some(false));
         assert_eq!(config.enable_pre_vote, Some(true));
         assert_eq!(config.allow_log_reversion, None);

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use raft_store::codec::{self, MAX_FRAME};
 use raft_store::command::Command;
+use raft_store::ground::Ground;
 use raft_store::ledger::{Committed, Unavailable};
 use reqwest::header::HeaderMap;
 use serde::{Serialize, de::DeserializeOwned};
@@ -14,12 +15,13 @@ use super::{Cluster, ForwardError, Hop};
 use crate::peers::FORMAT;
 use crate::peers::call::CallError;
 use crate::peers::forward;
-use crate::peers::link::{Message, SpeakError};
+use crate::peers::link::SpeakError;
+use crate::peers::wire::Message;
 
 /// The name under which operator commands are forwarded.
 const PROPOSE: &str = "propose";
 
-impl Cluster {
+impl<G: Ground> Cluster<G> {
     /// Answers what peers forward under `name`, from now on. The answer must come from this node: a
     /// forwarded request is never forwarded again.
     pub fn route<Q, A, F>(

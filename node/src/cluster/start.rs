@@ -5,13 +5,14 @@ use std::sync::{Arc, Mutex, OnceLock};
 use openraft::ServerState;
 use openraft::async_runtime::WatchReceiver as _;
 use openraft::errors::{InitializeError, RaftError};
+use raft_store::ground::Ground;
 use raft_store::identity::ClusterBinding;
-use raft_store::ledger::Ledger;
-use raft_store::machine::Machine;
+use raft_store::ledger::{Clock, Ledger};
+use raft_store::machine::{Machine, off_the_runtime};
+use raft_store::runtime::{watch, within};
 use raft_store::types::Raft;
 use raft_store::witness::Witnessed;
 use serde::{Deserialize, Serialize};
-use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::form::{MemberLine, binding};
@@ -20,14 +21,13 @@ use super::{
     Ability, Cluster, Inner, Setup, StartError, Stop, View, greeter, leadership, presence,
     raft_config,
 };
-use crate::peers::accept::serve;
+use crate::peers::call::describe;
 use crate::peers::candidacy::Candidacy;
 use crate::peers::endpoint::{Endpoint, Formed, router};
 use crate::peers::forward::Handlers;
 use crate::peers::link::{Clients, Network};
 use crate::peers::pins::{self, PinSet};
 use crate::peers::standing::Standing;
-use crate::peers::tls::{OwnKey, server_config};
 
 /// What `form` did.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -38,21 +38,21 @@ pub struct FormedCluster {
     pub initialised: bool,
 }
 
-impl Cluster {
+impl<G: Ground> Cluster<G> {
     /// Listens for peers and, if the folder is bound to a cluster, takes part in it.
     ///
     /// # Errors
     /// [`StartError`], with the exit code of the process.
-    pub async fn start(setup: Setup) -> Result<Self, StartError> {
+    pub async fn start(setup: Setup<G>) -> Result<Self, StartError> {
         let Setup {
             folder,
-            listener,
+            wire,
             times,
+            snapshots,
+            clock,
             witness,
         } = setup;
-        let key = OwnKey::new(folder.identity().key()).map_err(tls)?;
-        let folder = Arc::new(folder);
-        let standing = Standing::new(Arc::clone(&folder), presence(&times));
+        let standing = Standing::new(folder.peers_memory().clone(), presence(&times));
         let (pins, handlers) = (PinSet::new(pins::Pins::new()), Handlers::default());
         let candidacy = Arc::new(Candidacy::new(standing.clone(), presence(&times)));
         let endpoint = Arc::new(Endpoint {
@@ -62,18 +62,16 @@ impl Cluster {
             handlers: handlers.clone(),
             formed: OnceLock::new(),
         });
-        let server = server_config(&key, &pins).map_err(tls)?;
+        let served = wire.serve(pins.clone(), router(Arc::clone(&endpoint)));
+        let served = served.map_err(|error| unserved(error.as_ref()))?;
         let mut tasks = JoinSet::new();
-        tasks.spawn(serve(
-            listener,
-            server,
-            pins.clone(),
-            router(Arc::clone(&endpoint)),
-        ));
+        tasks.spawn(within(served));
         let inner = Inner {
-            clients: Clients::new(key, folder.boot(), standing.clone()),
+            clients: Clients::new(wire, folder.boot(), standing.clone()),
             folder,
             times,
+            snapshots,
+            clock,
             witness,
             pins,
             standing,
@@ -90,10 +88,9 @@ impl Cluster {
         };
         let cluster = Self(Arc::new(inner));
         cluster.take_commands();
-        let identity = cluster.0.folder.identity();
-        if let Some(binding) = identity.cluster() {
+        if let Some(binding) = cluster.0.folder.binding() {
             let _forming = cluster.0.forming.lock().await;
-            cluster.join(binding.clone()).await?;
+            cluster.join(binding).await?;
         }
         Ok(cluster)
     }
@@ -107,9 +104,8 @@ impl Cluster {
     /// another one.
     pub async fn form(&self, members: &[MemberLine]) -> Result<FormedCluster, StartError> {
         let _one_at_a_time = self.0.forming.lock().await;
-        let binding = binding(members, self.0.folder.identity().fingerprint())?;
-        let (inner, bound) = (Arc::clone(&self.0), binding.clone());
-        blocking(move || inner.folder.bind(bound)).await?;
+        let binding = binding(members, self.0.folder.fingerprint())?;
+        off_the_runtime(|| self.0.folder.bind(binding.clone()))?;
         if self.0.consensus.get().is_none() {
             self.join(binding.clone()).await?;
         }
@@ -136,16 +132,14 @@ impl Cluster {
     /// Opens the store and takes part. Called once, under the forming lock.
     async fn join(&self, binding: ClusterBinding) -> Result<(), StartError> {
         let inner = &self.0;
-        let config = raft_config::of(&inner.times);
+        let config = raft_config::of(&inner.times, inner.snapshots);
         let config = config.map_err(|error| StartError::Times(error.to_string()))?;
         let witness = Witnessed::new(binding.me, inner.witness.clone());
-        let (opening, seen_by) = (Arc::clone(inner), witness.clone());
-        let (log, machine) = blocking(move || {
-            let (log, state) = opening.folder.store(&seen_by)?;
+        let (log, machine) = off_the_runtime(|| {
+            let (log, state) = inner.folder.store(&witness)?;
             let machine = Machine::open(state).map_err(|error| Stop::damaged(error.to_string()))?;
-            Ok::<_, StartError>((log, machine.witnessed(seen_by)))
-        })
-        .await?;
+            Ok::<_, StartError>((log, machine.witnessed(witness.clone())))
+        })?;
         let reader = machine.reader();
         let network = Network {
             clients: inner.clients.clone(),
@@ -156,7 +150,9 @@ impl Cluster {
             .map_err(|fatal| {
                 Stop::of(&fatal).unwrap_or_else(|| Stop::damaged("consensus did not start"))
             })?;
-        let ledger = Ledger::new(raft.clone(), reader).witnessed(witness.clone());
+        let ledger = Ledger::new(raft.clone(), reader)
+            .witnessed(witness.clone())
+            .with_clock(Clock::clone(&inner.clock));
         let consensus = Consensus {
             binding,
             raft,
@@ -195,40 +191,30 @@ impl Cluster {
             .tasks
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner);
-        tasks.spawn(leadership::watch(Arc::clone(inner)));
-        tasks.spawn(greeter::run(Arc::clone(inner)));
-        tasks.spawn(leadership::run(self.clone()));
+        tasks.spawn(within(leadership::watch(Arc::clone(inner))));
+        tasks.spawn(within(greeter::run(Arc::clone(inner))));
+        tasks.spawn(within(leadership::run(self.clone())));
         Ok(())
     }
 
     /// The membership may have moved on since the folder was bound: this id may be another node's.
-    fn refuse_other_key(&self, consensus: &Consensus) -> Result<(), Stop> {
-        let (me, own) = (consensus.binding.me, self.0.folder.identity().fingerprint());
+    fn refuse_other_key(&self, consensus: &Consensus<G>) -> Result<(), Stop> {
+        let (me, own) = (consensus.binding.me, self.0.folder.fingerprint());
         match consensus.members().get(&me) {
             Some(member) if member.fingerprint != own => Err(Stop::foreign(format!(
                 "node {me} has the key {} in its cluster, {} holds {own}",
                 member.fingerprint,
-                self.0.folder.path().display()
+                self.0.folder.place()
             ))),
             Some(_) | None => Ok(()),
         }
     }
 }
 
-/// Runs what waits for a disk off the runtime's threads.
-async fn blocking<T, E>(
-    work: impl FnOnce() -> Result<T, E> + Send + 'static,
-) -> Result<T, StartError>
-where
-    T: Send + 'static,
-    E: Into<StartError> + Send + 'static,
-{
-    match tokio::task::spawn_blocking(work).await {
-        Ok(done) => done.map_err(Into::into),
-        Err(panicked) => Err(Stop::damaged(panicked.to_string()).into()),
-    }
-}
-
-fn tls(error: rustls::Error) -> StartError {
-    Stop::damaged(format!("this node's key cannot be used for TLS: {error}")).into()
+fn unserved(error: &(dyn std::error::Error + 'static)) -> StartError {
+    Stop::damaged(format!(
+        "this node's key cannot be used for TLS: {}",
+        describe(error)
+    ))
+    .into()
 }

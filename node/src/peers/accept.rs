@@ -10,7 +10,6 @@ use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use raft_store::identity::fingerprint_of;
-use raft_store::types::Fingerprint;
 use rustls::ServerConfig;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
@@ -21,6 +20,7 @@ use tokio_rustls::server::TlsStream;
 
 use super::call::describe;
 use super::pins::PinSet;
+pub use super::wire::Peer;
 
 /// How long a TLS handshake may take.
 pub(super) const HANDSHAKE_TIME: Duration = Duration::from_secs(2);
@@ -30,15 +30,6 @@ const IDLE: Duration = Duration::from_secs(60);
 const HANDSHAKES_MAX: usize = 64;
 /// Connections of peers at one time, all peers together.
 const CONNECTIONS_MAX: usize = 1024;
-
-/// Whose connection a request came on. Handlers take it as `Extension<Peer>`.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Peer {
-    /// The node that the key is pinned for.
-    pub id: u64,
-    /// The key that signed the handshake.
-    pub key: Fingerprint,
-}
 
 type BoxError = Box<dyn Error + Send + Sync>;
 

@@ -3,13 +3,13 @@
 use std::error::Error;
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::BytesMut;
 use raft_store::types::{Fingerprint, Member};
-use reqwest::StatusCode;
 use reqwest::header::HeaderMap;
 
 use super::accept::HANDSHAKE_TIME;
 use super::tls::{OwnKey, client_config};
+pub use super::wire::{Answer, CallError};
 
 /// How long the client keeps an idle connection; less than the server does.
 const IDLE: Duration = Duration::from_secs(20);
@@ -23,28 +23,6 @@ pub struct PeerClient {
     base: String,
     peer: Fingerprint,
     address: String,
-}
-
-/// An answer of whatever status, whole.
-#[derive(Clone, Debug)]
-pub struct Answer {
-    /// The HTTP status.
-    pub status: StatusCode,
-    /// The headers.
-    pub headers: HeaderMap,
-    /// The body.
-    pub body: Bytes,
-}
-
-/// Why there is no answer.
-#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-pub enum CallError {
-    /// No connection: the peer saw nothing of it.
-    #[error("{0}")]
-    NotSent(String),
-    /// The request left, and what became of it is unknown.
-    #[error("{0}")]
-    Lost(String),
 }
 
 impl PeerClient {

@@ -117,15 +117,13 @@ impl Candidacy {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use raft_store::folder::Folder;
     use raft_store::hello::{Boot, Disk, Power};
     use raft_store::types::Fingerprint;
 
     use super::*;
-    use crate::peers::accept::Peer;
     use crate::peers::standing::{Greeting, Verdict};
+    use crate::peers::wire::Peer;
 
     const PATIENCE: Duration = Duration::from_secs(3600);
 
@@ -139,6 +137,7 @@ mod tests {
     /// Node 1, started over a new folder; the others are 2 and 3.
     struct Node {
         candidacy: Candidacy,
+        _folder: Folder,
         _root: tempfile::TempDir,
     }
 
@@ -149,10 +148,11 @@ mod tests {
             let root = tempfile::tempdir_in(own.parent().unwrap()).unwrap();
             let path = root.path().join("data");
             Folder::create(&path).unwrap();
-            let folder = Arc::new(Folder::open(&path, None).unwrap());
-            let candidacy = Candidacy::new(Standing::new(folder, PATIENCE), patience);
+            let folder = Folder::open(&path, None).unwrap();
+            let standing = Standing::new(folder.peers_memory().clone(), PATIENCE);
             Self {
-                candidacy,
+                candidacy: Candidacy::new(standing, patience),
+                _folder: folder,
                 _root: root,
             }
         }

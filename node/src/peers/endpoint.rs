@@ -18,11 +18,11 @@ use raft_store::types::{LeaderId, Raft, Types};
 use raft_store::witness::{Seen, Witnessed};
 use serde::{Deserialize, Serialize};
 
-use super::accept::Peer;
 use super::call::describe;
 use super::candidacy::Candidacy;
 use super::forward::Handlers;
 use super::standing::{Greeting, Standing, Verdict};
+use super::wire::Peer;
 use super::{FORMAT, stamp};
 
 /// The largest snapshot that is sent or taken, in bytes: 256 MiB.

@@ -13,7 +13,7 @@ use axum::http::StatusCode;
 use axum::http::header::{HeaderMap, HeaderName, HeaderValue};
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use raft_store::codec;
+use raft_store::{codec, runtime};
 use serde::{Serialize, de::DeserializeOwned};
 
 /// The hop marker: it must be there, and be `1`.
@@ -86,7 +86,7 @@ impl Handlers {
             let answer = answer.clone();
             Box::pin(async move {
                 let question: Q = codec::decode(&body).map_err(|error| error.to_string())?;
-                let answered = tokio::spawn(answer(hop, question)).await;
+                let answered = runtime::spawn(answer(hop, question)).await;
                 let answered = answered.map_err(|error| format!("the answer failed: {error}"))?;
                 codec::encode(&answered).map_err(|error| error.to_string())
             })

@@ -1,10 +1,9 @@
 //! Raft's messages to one peer: openraft's network traits over the pinned transport.
 
-use std::collections::BTreeMap;
 use std::error::Error;
 use std::future::Future;
 use std::io;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -22,25 +21,23 @@ use raft_store::types::{LogId, Member, Types, Vote};
 use reqwest::StatusCode;
 use reqwest::header::HeaderMap;
 
-use super::call::{CallError, PeerClient};
 use super::endpoint::{SNAPSHOT_MAX, join_snapshot};
 use super::standing::Standing;
-use super::tls::OwnKey;
+use super::wire::{Answer, CallError, Message, Wire};
 use super::{FORMAT, stamp};
 
 /// How long sending and installing a snapshot may take.
 pub const SNAPSHOT_TIME: Duration = Duration::from_secs(60);
 
-/// The clients to all peers: one each, shared by Raft, hello and forwarding. Cheap to clone.
+/// The way to all peers, shared by Raft, hello and forwarding. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Clients(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    key: OwnKey,
+    wire: Arc<dyn Wire>,
     boot: Boot,
     standing: Standing,
-    clients: Mutex<BTreeMap<u64, PeerClient>>,
 }
 
 /// Why a peer's answer is no answer.
@@ -63,34 +60,28 @@ pub enum SpeakError {
 }
 
 impl Clients {
-    /// No client yet; each is made when its peer is first called.
+    /// The way of this start to those that `standing` knows, over `wire`.
     #[must_use]
-    pub fn new(key: OwnKey, boot: Boot, standing: Standing) -> Self {
+    pub fn new(wire: Arc<dyn Wire>, boot: Boot, standing: Standing) -> Self {
         Self(Arc::new(Inner {
-            key,
+            wire,
             boot,
             standing,
-            clients: Mutex::default(),
         }))
     }
 
-    /// The client for a member. A new one is made when the member's address or key changed.
+    /// Sends a message to a peer, believed or not. Only hello may.
     ///
     /// # Errors
-    /// If the TLS stack cannot be set up.
-    pub fn client(&self, node: u64, member: &Member) -> Result<PeerClient, CallError> {
-        let mut clients = self
-            .0
-            .clients
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        if let Some(client) = clients.get(&node).filter(|client| client.is_for(member)) {
-            return Ok(client.clone());
-        }
-        let made = PeerClient::new(&self.0.key, node, member);
-        let client = made.map_err(|error| CallError::NotSent(error.to_string()))?;
-        clients.insert(node, client.clone());
-        Ok(client)
+    /// [`CallError`].
+    pub async fn post(
+        &self,
+        to: u64,
+        member: &Member,
+        mut message: Message,
+    ) -> Result<Answer, CallError> {
+        stamp::put(&mut message.headers, self.0.boot);
+        self.0.wire.post(to, member, message).await
     }
 
     fn acknowledged(&self, peer: u64, vote: Vote, last: LogId) {
@@ -112,18 +103,7 @@ impl Clients {
             let text = format!("node {to} is not admitted: no hello of it was believed yet");
             return Err(SpeakError::NotAdmitted(text));
         }
-        let Message {
-            path,
-            mut headers,
-            body,
-            time,
-            limit,
-        } = message;
-        stamp::put(&mut headers, self.0.boot);
-        let answer = self
-            .client(to, member)?
-            .post(&path, headers, body, time, limit)
-            .await?;
+        let answer = self.post(to, member, message).await?;
         if answer.status != StatusCode::OK {
             let text = String::from_utf8_lossy(&answer.body).into_owned();
             return Err(SpeakError::Refused {
@@ -138,21 +118,6 @@ impl Clients {
             .map_err(|why| SpeakError::NotAdmitted(why.to_string()))?;
         Ok(answer.body)
     }
-}
-
-/// One message to a peer.
-#[derive(Debug)]
-pub struct Message {
-    /// Its path on the peer port.
-    pub path: String,
-    /// Headers beside the stamp.
-    pub headers: HeaderMap,
-    /// Its body.
-    pub body: Vec<u8>,
-    /// How long the whole exchange may take.
-    pub time: Duration,
-    /// The largest answer, in bytes.
-    pub limit: usize,
 }
 
 /// Makes the link to each member that openraft asks for.
@@ -302,6 +267,8 @@ impl RaftNetworkV2<Types> for Link {
         })?;
         let sent = self.exchange("snapshot", body, option.hard_ttl().max(SNAPSHOT_TIME));
         tokio::select! {
+            // In this order, so that a simulation goes the same way every time.
+            biased;
             closed = cancel => Err(closed.into()),
             answer = sent => {
                 let Response::Snapshot(response) = answer? else {

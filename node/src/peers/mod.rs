@@ -10,10 +10,12 @@ pub mod candidacy;
 pub mod endpoint;
 pub mod forward;
 pub mod link;
+pub mod pinned;
 pub mod pins;
 pub mod stamp;
 pub mod standing;
 pub mod tls;
+pub mod wire;
 
 #[cfg(test)]
 #[expect(

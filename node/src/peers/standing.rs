@@ -16,14 +16,14 @@ use std::mem::{Discriminant, discriminant};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
-use raft_store::folder::Folder;
+use raft_store::folder::PeersMemory;
 use raft_store::hello::{Boot, Hello};
 use raft_store::types::{Fingerprint, LogId, Vote};
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::accept::Peer;
+use super::wire::Peer;
 
 /// A hello and its place among the hellos of one start. Two exchanges may overtake each other; an
 /// older hello must not be taken for a disk that went back.
@@ -109,7 +109,7 @@ pub struct PeerState {
 pub struct Standing(Arc<Inner>);
 
 struct Inner {
-    folder: Arc<Folder>,
+    memory: PeersMemory,
     presence: Duration,
     peers: Mutex<BTreeMap<u64, PeerState>>,
     changed: watch::Sender<u64>,
@@ -127,13 +127,13 @@ impl fmt::Debug for Standing {
 }
 
 impl Standing {
-    /// Nobody is believed yet. What is remembered of earlier starts is in the folder. A peer that
+    /// Nobody is believed yet. What is remembered of earlier starts is in `memory`. A peer that
     /// was heard within `presence` counts as alive.
     #[must_use]
-    pub fn new(folder: Arc<Folder>, presence: Duration) -> Self {
+    pub fn new(memory: PeersMemory, presence: Duration) -> Self {
         let (peers, changed) = (Mutex::default(), watch::Sender::new(0));
         Self(Arc::new(Inner {
-            folder,
+            memory,
             presence,
             peers,
             changed,
@@ -184,7 +184,7 @@ impl Standing {
                 return Verdict::Suspect(reason);
             }
         }
-        match self.0.folder.judge(peer.id, hello) {
+        match self.0.memory.judge(peer.id, hello) {
             Ok(()) => Verdict::Believed,
             Err(why) => Verdict::Suspect(why.to_string()),
         }
@@ -210,7 +210,7 @@ impl Standing {
         let mut more = hello.clone();
         more.committed = more.committed.max(reached);
         more.durable = more.durable.max(reached);
-        if more != *hello && self.0.folder.judge(peer, &more).is_err() {
+        if more != *hello && self.0.memory.judge(peer, &more).is_err() {
             tracing::warn!(peer, "what the peer acknowledged contradicts its hello");
         }
     }

@@ -1,22 +1,19 @@
 //! What this node can do now: what leadership follows, and what its peers are told.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use raft_store::hello::Disk;
+use raft_store::ground::Ground;
 use tokio::sync::watch;
 use tokio::time::sleep;
 
 use crate::cluster::{Ability, Cluster};
 use crate::keys::Keyring;
 
-/// Below this much room for this user a disk counts as full: RocksDB's next files fit into it.
-const ROOM_BYTES_MIN: u64 = 64 * 1_024 * 1_024;
-
-/// Keeps the cluster told, until it is aborted.
-pub(super) async fn watch(
-    cluster: Cluster,
+/// Looks `every` so often, and when `draining` turns, and tells the cluster and `told`, until it is
+/// aborted.
+pub async fn watch<G: Ground>(
+    cluster: Cluster<G>,
     keyring: Arc<Keyring>,
     mut draining: watch::Receiver<bool>,
     told: watch::Sender<Ability>,
@@ -31,6 +28,8 @@ pub(super) async fn watch(
             changed
         });
         tokio::select! {
+            // In this order, so that a simulation goes the same way every time.
+            biased;
             () = sleep(every) => {}
             changed = draining.changed() => {
                 if changed.is_err() {
@@ -41,10 +40,10 @@ pub(super) async fn watch(
     }
 }
 
-fn look(cluster: &Cluster, keyring: &Keyring, draining: bool) -> Ability {
+fn look<G: Ground>(cluster: &Cluster<G>, keyring: &Keyring, draining: bool) -> Ability {
     let mut ability = Ability {
         draining,
-        disk: disk(cluster.folder().path()),
+        disk: cluster.folder().disk(),
         ..Ability::default()
     };
     if let Some(ledger) = cluster.ledger() {
@@ -55,13 +54,4 @@ fn look(cluster: &Cluster, keyring: &Keyring, draining: bool) -> Ability {
             .collect();
     }
     ability
-}
-
-/// A disk that does not even say how full it is counts as full.
-fn disk(folder: &Path) -> Disk {
-    let room = rustix::fs::statvfs(folder).map(|stat| stat.f_bavail.saturating_mul(stat.f_frsize));
-    match room {
-        Ok(room) if room >= ROOM_BYTES_MIN => Disk::Healthy,
-        Ok(_) | Err(_) => Disk::Full,
-    }
 }

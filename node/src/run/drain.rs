@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use raft_store::ground::Ground;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 
@@ -11,7 +12,7 @@ use crate::config::Times;
 
 /// The stages of leaving. Cheap to clone.
 #[derive(Clone, Debug)]
-pub(super) struct Drain(Arc<Stages>);
+pub struct Drain(Arc<Stages>);
 
 #[derive(Debug)]
 struct Stages {
@@ -23,7 +24,9 @@ struct Stages {
 }
 
 impl Drain {
-    pub(super) fn new(times: Times) -> Self {
+    /// Nothing has begun.
+    #[must_use]
+    pub fn new(times: Times) -> Self {
         let stage = || watch::Sender::new(false);
         Self(Arc::new(Stages {
             times,
@@ -35,27 +38,30 @@ impl Drain {
     }
 
     /// Turns true when this node is on its way out: it is not ready, and wants no lead.
-    pub(super) fn begun(&self) -> watch::Receiver<bool> {
+    #[must_use]
+    pub fn begun(&self) -> watch::Receiver<bool> {
         self.0.begun.subscribe()
     }
 
     /// Turns true when the signer API is to take no more.
-    pub(super) fn stop_signing(&self) -> watch::Receiver<bool> {
+    #[must_use]
+    pub fn stop_signing(&self) -> watch::Receiver<bool> {
         self.0.stop_signing.subscribe()
     }
 
     /// Whether the signer API has something in work; it says so itself.
-    pub(super) fn set_in_work(&self, in_work: bool) {
+    pub fn set_in_work(&self, in_work: bool) {
         self.0.in_work.send_replace(in_work);
     }
 
     /// Turns true when nothing is in work any more: health and admin may go.
-    pub(super) fn ended(&self) -> watch::Receiver<bool> {
+    #[must_use]
+    pub fn ended(&self) -> watch::Receiver<bool> {
         self.0.ended.subscribe()
     }
 
     /// Goes through all stages, each within its bound, and ends this node's part in the cluster.
-    pub(super) async fn run(&self, cluster: &Cluster) {
+    pub async fn run<G: Ground>(&self, cluster: &Cluster<G>) {
         let Stages {
             times,
             begun,
@@ -80,7 +86,7 @@ impl Drain {
     }
 }
 
-async fn hand_over(cluster: &Cluster, times: &Times) {
+async fn hand_over<G: Ground>(cluster: &Cluster<G>, times: &Times) {
     if !cluster.view().borrow().is_leader {
         return;
     }

@@ -1,9 +1,11 @@
 //! The cluster as the sign path sees it, from the moment this node belongs to one.
 
+use std::fmt;
 use std::time::Duration;
 
+use raft_store::folder::Folder;
+use raft_store::ground::Ground;
 use raft_store::ledger::Ledger;
-use raft_store::rocks::RocksState;
 
 use crate::answer::Reply;
 use crate::cluster::Cluster;
@@ -13,34 +15,56 @@ use crate::sign::{Ask, Peers, Unreached};
 pub(super) const SIGN: &str = "sign";
 
 /// This node as a member of a cluster. Cheap to clone.
-#[derive(Clone)]
-pub(super) struct Member {
-    cluster: Cluster,
+pub struct Member<G: Ground = Folder> {
+    cluster: Cluster<G>,
     me: u64,
-    ledger: Ledger<RocksState>,
+    ledger: Ledger<G::State>,
 }
 
-impl Member {
+impl<G: Ground> Member<G> {
     /// `None` while the node belongs to no cluster.
-    pub(super) fn of(cluster: &Cluster) -> Option<Self> {
+    #[must_use]
+    pub fn of(cluster: &Cluster<G>) -> Option<Self> {
         let ledger = cluster.ledger()?.clone();
-        let me = cluster.folder().identity().cluster()?.me;
+        let me = cluster.folder().binding()?.me;
         Some(Self {
             cluster: cluster.clone(),
             me,
             ledger,
         })
     }
+
+    /// The cluster.
+    #[must_use]
+    pub const fn cluster(&self) -> &Cluster<G> {
+        &self.cluster
+    }
 }
 
-impl Peers for Member {
-    type Disk = RocksState;
+impl<G: Ground> Clone for Member<G> {
+    fn clone(&self) -> Self {
+        Self {
+            cluster: self.cluster.clone(),
+            me: self.me,
+            ledger: self.ledger.clone(),
+        }
+    }
+}
+
+impl<G: Ground> fmt::Debug for Member<G> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "Member({} of {:?})", self.me, self.cluster)
+    }
+}
+
+impl<G: Ground> Peers for Member<G> {
+    type Disk = G::State;
 
     fn me(&self) -> u64 {
         self.me
     }
 
-    fn ledger(&self) -> &Ledger<RocksState> {
+    fn ledger(&self) -> &Ledger<G::State> {
         &self.ledger
     }
 

@@ -7,16 +7,17 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 
+use super::assembly::Assembled;
 use super::drain::Drain;
-use super::member::{Member, SIGN};
+use super::member::Member;
 use crate::admin::Prover;
-use crate::api::{self, SignerService};
-use crate::cluster::{Cluster, Hop};
+use crate::api;
+use crate::cluster::Cluster;
 use crate::config::Config;
 use crate::health::{Monitor, Source};
 use crate::keys::Keyring;
 use crate::metrics::{ClusterMetrics, Metrics};
-use crate::sign::{Ask, Peers as _, SignPath};
+use crate::sign::{Ask, Peers as _};
 
 /// What the signer API needs.
 pub(super) struct Signing<S> {
@@ -50,25 +51,14 @@ impl<S: Source> Signing<S> {
         let figures = ClusterMetrics::new(member.ledger().clone(), source, monitor);
         metrics.collect(figures);
         let limits = config.signer.limits.clone();
-        let path = SignPath::new(
-            member,
-            keyring,
-            &config.times,
-            &limits,
-            Arc::clone(&metrics),
-        );
-        let forwarded = Arc::clone(&path);
-        cluster.route(SIGN, move |hop: Hop, ask: Ask| {
-            let path = Arc::clone(&forwarded);
-            async move { path.forwarded(ask, hop.from, hop.remaining).await }
-        });
+        let Assembled { path, service } =
+            Assembled::new(member, keyring, &config.times, config.signer, metrics);
         let proving = Arc::clone(&path);
         prover.send_replace(Some(Arc::new(move |prove| {
             let path = Arc::clone(&proving);
             async move { path.request(Ask::Prove(prove)).await }.boxed()
         })));
         let mut in_work = path.admission().in_work();
-        let service = SignerService::new(path, config.signer, metrics);
         drain.set_in_work(true);
         api::serve(listener, tls, limits, service, drain.stop_signing()).await;
         // Requests that peers forwarded come on no connection of this listener.

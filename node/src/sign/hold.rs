@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use raft_store::runtime;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
 
@@ -34,7 +35,7 @@ impl Hold {
     /// `limit` is longer than an election.
     pub(super) fn new(limit: Duration, peers: impl Peers) -> Self {
         let exhausted = Arc::new(AtomicBool::new(false));
-        let renewal = tokio::spawn(renew(peers, Arc::clone(&exhausted)));
+        let renewal = runtime::spawn(renew(peers, Arc::clone(&exhausted)));
         Self {
             limit,
             exhausted,

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use raft_store::runtime;
 use tokio::time::{Instant, timeout_at};
 
 use super::SignPath;
@@ -47,7 +48,7 @@ impl<P: Peers> SignPath<P> {
             Err(full) => return self.leave(&Trail::new(&ask, from), Failed::from(full).into()),
         };
         let path = Arc::clone(self);
-        let task = tokio::spawn(async move {
+        let task = runtime::spawn(async move {
             let _place = place;
             match from {
                 None => path.somewhere(&ask, deadline).await,
@@ -103,6 +104,8 @@ impl<P: Peers> SignPath<P> {
             .peers
             .leader_where(|led_by| led_by.is_some_and(|other| other != leader));
         let forwarded = tokio::select! {
+            // In this order, so that a simulation goes the same way every time.
+            biased;
             forwarded = self.peers.forward(leader, ask, remaining) => forwarded,
             leader = another => return Failed::NotLeader { leader }.into(),
         };

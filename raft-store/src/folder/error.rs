@@ -146,7 +146,7 @@ impl FolderError {
         }
     }
 
-    pub(super) fn damaged(path: &Path, reason: &dyn std::error::Error) -> Self {
+    pub(crate) fn damaged(path: &Path, reason: &dyn std::error::Error) -> Self {
         Self::Damaged {
             path: path.to_owned(),
             reason: reason.to_string(),

@@ -10,10 +10,11 @@ use std::{
 use super::{BOOT, CREATING, Folder, FolderError, GUARD, IDENTITY, PEERS, PeersMemory};
 use crate::{
     codec,
-    disk::{self, Ground},
+    disk::{self, Medium},
     guard::Guard,
     hello::{Boot, covers},
     identity::Identity,
+    types::Fingerprint,
 };
 
 impl Folder {
@@ -53,19 +54,19 @@ impl Folder {
 
 /// Refuses tmpfs, NFS and the like; warns about a container's writable layer.
 pub(super) fn refuse_ground(path: &Path) -> Result<(), FolderError> {
-    match disk::ground(path)? {
-        Ground::Memory(kind) | Ground::Network(kind) => Err(FolderError::Ground {
+    match disk::medium(path)? {
+        Medium::Memory(kind) | Medium::Network(kind) => Err(FolderError::Ground {
             path: path.to_owned(),
             kind,
         }),
-        Ground::Overlay => {
+        Medium::Overlay => {
             tracing::warn!(
                 path = %path.display(),
                 "the data folder lies in a container's own layer and goes with it: mount a volume"
             );
             Ok(())
         }
-        Ground::Disk => Ok(()),
+        Medium::Disk => Ok(()),
     }
 }
 
@@ -171,47 +172,60 @@ fn read_guards(
 }
 
 fn read_guard(path: &Path, identity: &Identity) -> Result<Guard, FolderError> {
-    let guard: Guard =
-        codec::decode(&read(path)?).map_err(|error| FolderError::damaged(path, &error))?;
+    let guard = decode_guard(path, &read(path)?, identity.fingerprint())?;
     disk::sync_file(path)?;
-    if guard.incarnation != identity.fingerprint() {
+    Ok(guard)
+}
+
+/// The guard in a file, if it is that of the node with this key.
+pub(crate) fn decode_guard(
+    path: &Path,
+    frame: &[u8],
+    own: Fingerprint,
+) -> Result<Guard, FolderError> {
+    let guard: Guard = codec::decode(frame).map_err(|error| FolderError::damaged(path, &error))?;
+    if guard.incarnation != own {
         return Err(FolderError::Damaged {
             path: path.to_owned(),
             reason: format!(
-                "the guard of another node ({}), this one is {}",
-                guard.incarnation,
-                identity.fingerprint()
+                "the guard of another node ({}), this one is {own}",
+                guard.incarnation
             ),
         });
     }
     Ok(guard)
 }
 
-/// Counts this start, fsynced before anybody hears of it. A count below the guard's is a folder of
-/// which a part went back in time.
+/// Counts this start, fsynced before anybody hears of it.
 fn count_boot(folder: &Path, guard: &Guard) -> Result<Boot, FolderError> {
     let path: PathBuf = folder.join(BOOT);
-    let last: Boot =
-        codec::decode(&read(&path)?).map_err(|error| FolderError::damaged(&path, &error))?;
-    if last.counter < guard.boot {
-        return Err(FolderError::Damaged {
-            path,
-            reason: format!(
-                "boot counter is {}, the guard saw {}",
-                last.counter, guard.boot
-            ),
-        });
-    }
-    let counter = last
-        .counter
-        .checked_add(1)
-        .ok_or_else(|| FolderError::Damaged {
-            path: path.clone(),
-            reason: "boot counter is at its end".to_owned(),
-        })?;
     let mut nonce = [0; 16];
     getrandom::fill(&mut nonce).map_err(io::Error::other)?;
-    let boot = Boot { counter, nonce };
+    let boot = next_boot(&path, &read(&path)?, guard, nonce)?;
     disk::replace(&path, &[&codec::encode(&boot).map_err(io::Error::other)?])?;
     Ok(boot)
+}
+
+/// The start after the one in a file. A count below the guard's is a folder of which a part went
+/// back in time.
+pub(crate) fn next_boot(
+    path: &Path,
+    frame: &[u8],
+    guard: &Guard,
+    nonce: [u8; 16],
+) -> Result<Boot, FolderError> {
+    let last: Boot = codec::decode(frame).map_err(|error| FolderError::damaged(path, &error))?;
+    let damaged = |reason| FolderError::Damaged {
+        path: path.to_owned(),
+        reason,
+    };
+    if last.counter < guard.boot {
+        return Err(damaged(format!(
+            "boot counter is {}, the guard saw {}",
+            last.counter, guard.boot
+        )));
+    }
+    let counter = last.counter.checked_add(1);
+    let counter = counter.ok_or_else(|| damaged("boot counter is at its end".to_owned()))?;
+    Ok(Boot { counter, nonce })
 }

@@ -42,9 +42,21 @@ impl PeersMemory {
     }
 
     pub(super) fn read(path: &Path) -> Result<Self, FolderError> {
-        let frame = super::open::read(path)?;
-        let peers = codec::decode(&frame).map_err(|error| FolderError::damaged(path, &error))?;
+        let memory = Self::decode(path, &super::open::read(path)?)?;
         disk::sync_file(path)?;
+        Ok(memory)
+    }
+
+    pub(super) fn write_if_changed(&self, path: &Path) -> io::Result<()> {
+        match self.changed()? {
+            Some(frame) => disk::replace(path, &[&frame]),
+            None => Ok(()),
+        }
+    }
+
+    /// What the file holds; `path` is where a message says that it is.
+    pub(crate) fn decode(path: &Path, frame: &[u8]) -> Result<Self, FolderError> {
+        let peers = codec::decode(frame).map_err(|error| FolderError::damaged(path, &error))?;
         Ok(Self {
             inner: Arc::new(Mutex::new(Inner {
                 peers,
@@ -53,14 +65,15 @@ impl PeersMemory {
         })
     }
 
-    pub(super) fn write_if_changed(&self, path: &Path) -> io::Result<()> {
+    /// The bytes of the file, if they changed since they were last asked for.
+    pub(crate) fn changed(&self) -> io::Result<Option<Vec<u8>>> {
         let peers = {
             let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
             if !std::mem::take(&mut inner.changed) {
-                return Ok(());
+                return Ok(None);
             }
             inner.peers.clone()
         };
-        disk::replace(path, &[&codec::encode(&peers).map_err(io::Error::other)?])
+        codec::encode(&peers).map(Some).map_err(io::Error::other)
     }
 }

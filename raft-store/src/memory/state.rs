@@ -2,11 +2,11 @@
 
 use std::io;
 
-use super::{MemoryDisk, Write};
+use super::{MemoryDisk, Write, tell};
 use crate::{
     codec::{self, Wire},
     machine::{Changes, Loaded, Row, StateDisk},
-    types::SnapshotMeta,
+    types::{LogId, SnapshotMeta},
 };
 
 /// The state of one start of a node over a [`MemoryDisk`].
@@ -20,11 +20,17 @@ impl MemoryState {
     pub(super) fn new(disk: MemoryDisk, epoch: u64) -> Self {
         Self { disk, epoch }
     }
+
+    /// The last entry that the published snapshot covers.
+    pub(super) fn covers(&self) -> Option<LogId> {
+        let medium = self.disk.lock();
+        medium.live.snapshot.as_ref().and_then(|(last, ..)| *last)
+    }
 }
 
 impl StateDisk for MemoryState {
     fn load(&self) -> io::Result<Loaded> {
-        let medium = self.disk.of(self.epoch)?;
+        let medium = self.disk.medium(self.epoch)?;
         Ok(Loaded {
             rows: medium.live.rows.clone().into_iter().collect(),
             applied: decode(medium.live.applied.as_deref())?,
@@ -42,8 +48,7 @@ impl StateDisk for MemoryState {
         if let Some(membership) = &changes.membership {
             batch.push(Write::Membership(encode(membership)?));
         }
-        self.disk.of(self.epoch)?.write(batch);
-        Ok(())
+        self.disk.write(self.epoch, batch, None)
     }
 
     fn replace(&self, loaded: Loaded) -> io::Result<()> {
@@ -58,23 +63,26 @@ impl StateDisk for MemoryState {
             loaded.applied.as_ref().map(encode).transpose()?,
         ));
         batch.push(Write::Membership(encode(&loaded.membership)?));
-        let mut medium = self.disk.of(self.epoch)?;
-        medium.write(batch);
-        medium.flush();
+        self.disk.write(self.epoch, batch, None)?;
+        let mut medium = self.disk.medium(self.epoch)?;
+        let synced = medium.settle(usize::MAX);
+        let driver = medium.driver.clone();
+        drop(medium);
+        tell(driver.as_ref(), &synced);
         Ok(())
     }
 
     /// Durable at once, as the file it stands for.
     fn publish_snapshot(&self, meta: &SnapshotMeta, bytes: &[u8]) -> io::Result<()> {
         let frame = encode(meta)?;
-        let mut medium = self.disk.of(self.epoch)?;
+        let mut medium = self.disk.medium(self.epoch)?;
         let published = medium
             .durable
             .snapshot
             .as_ref()
             .and_then(|(last, ..)| *last);
         if meta.last_log_id >= published {
-            let snapshot = Some((meta.last_log_id, frame, bytes.to_vec()));
+            let snapshot = Some((meta.last_log_id, frame, bytes.into()));
             medium.durable.snapshot.clone_from(&snapshot);
             medium.live.snapshot = snapshot;
         }
@@ -82,12 +90,12 @@ impl StateDisk for MemoryState {
     }
 
     fn snapshot(&self) -> io::Result<Option<(SnapshotMeta, Vec<u8>)>> {
-        let medium = self.disk.of(self.epoch)?;
+        let medium = self.disk.medium(self.epoch)?;
         let Some((_last, meta, bytes)) = &medium.live.snapshot else {
             return Ok(None);
         };
         let meta = codec::decode_wire(meta).map_err(io::Error::other)?;
-        Ok(Some((meta, bytes.clone())))
+        Ok(Some((meta, bytes.to_vec())))
     }
 }
 

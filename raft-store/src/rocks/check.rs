@@ -13,15 +13,15 @@ use crate::{
 
 /// What a verified database holds.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Found {
-    pub(super) vote: Option<Vote>,
-    pub(super) purged: Option<LogId>,
+pub(crate) struct Found {
+    pub(crate) vote: Option<Vote>,
+    pub(crate) purged: Option<LogId>,
     /// The last entry, or the last purged one.
-    pub(super) last: Option<LogId>,
-    pub(super) committed: Option<LogId>,
-    pub(super) applied: Option<LogId>,
+    pub(crate) last: Option<LogId>,
+    pub(crate) committed: Option<LogId>,
+    pub(crate) applied: Option<LogId>,
     /// The first index that may still have a row.
-    pub(super) first_row: u64,
+    pub(crate) first_row: u64,
 }
 
 /// Reads and verifies everything. `snapshot` is the last entry of the published snapshot: a state
@@ -111,7 +111,7 @@ fn walk_state(database: &Database) -> Result<(), StoreError> {
 
 impl Found {
     /// Whether the parts belong to one history.
-    fn fit(&self, snapshot: Option<LogId>) -> Result<(), String> {
+    pub(crate) fn fit(&self, snapshot: Option<LogId>) -> Result<(), String> {
         let (last, applied) = (self.last, self.applied);
         if applied > last && (applied > snapshot) {
             return Err(format!(

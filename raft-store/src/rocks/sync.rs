@@ -22,7 +22,7 @@ use crate::{
 
 /// What is durable, as the sync thread learns it.
 #[derive(Debug)]
-pub(super) struct Progress {
+pub(crate) struct Progress {
     durable: watch::Sender<Option<LogId>>,
     vote: Mutex<Option<Vote>>,
     committed: Mutex<Option<LogId>>,
@@ -32,7 +32,7 @@ pub(super) struct Progress {
 
 /// What a sync makes true.
 #[derive(Debug)]
-pub(super) enum Effect {
+pub(crate) enum Effect {
     /// The log has these entries more, as far as a witness wants to know them, and ends here.
     Appended(Vec<Logged>, Option<LogId>),
     /// The log ends here, further back.
@@ -44,16 +44,17 @@ pub(super) enum Effect {
 }
 
 /// Who waits for a sync.
-pub(super) enum Waiter {
+pub(crate) enum Waiter {
     /// openraft, for an append.
     Append(IOFlushed<Types>),
     /// One of our own calls.
     Call(oneshot::Sender<()>),
 }
 
-struct Job {
-    effect: Effect,
-    waiter: Waiter,
+/// One write that waits for a sync.
+pub(crate) struct Job {
+    pub(crate) effect: Effect,
+    pub(crate) waiter: Waiter,
 }
 
 /// The queue to the sync thread, and the thread.
@@ -64,7 +65,7 @@ pub(super) struct Syncer {
 }
 
 impl Progress {
-    pub(super) fn new(
+    pub(crate) fn new(
         vote: Option<Vote>,
         last: Option<LogId>,
         committed: Option<LogId>,
@@ -78,22 +79,22 @@ impl Progress {
         })
     }
 
-    pub(super) fn durable(&self) -> watch::Receiver<Option<LogId>> {
+    pub(crate) fn durable(&self) -> watch::Receiver<Option<LogId>> {
         self.durable.subscribe()
     }
 
-    pub(super) fn vote(&self) -> Option<Vote> {
+    pub(crate) fn vote(&self) -> Option<Vote> {
         *self.vote.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn committed(&self) -> Option<LogId> {
+    pub(crate) fn committed(&self) -> Option<LogId> {
         *self
             .committed
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn set_committed(&self, committed: Option<LogId>) {
+    pub(crate) fn set_committed(&self, committed: Option<LogId>) {
         *self
             .committed
             .lock()
@@ -102,26 +103,38 @@ impl Progress {
 
     /// Committed and durable here. (A leader may know an entry committed by its followers' disks
     /// before its own sync is through.)
-    pub(super) fn reached(&self) -> Option<LogId> {
+    pub(crate) fn reached(&self) -> Option<LogId> {
         self.committed().min(*self.durable.borrow())
     }
 
-    pub(super) fn last_fsync(&self) -> Duration {
+    pub(crate) fn last_fsync(&self) -> Duration {
         Duration::from_nanos(self.last_fsync_ns.load(Ordering::Relaxed))
     }
 
     /// Who sees what becomes durable; nobody before it is set, and nobody else after.
-    pub(super) fn set_witness(&self, witness: Witnessed) {
+    pub(crate) fn set_witness(&self, witness: Witnessed) {
         self.witness.set(witness).ok();
     }
 
-    pub(super) fn witness(&self) -> Option<&Witnessed> {
+    pub(crate) fn witness(&self) -> Option<&Witnessed> {
         self.witness.get().filter(|witness| witness.is_seen())
     }
 
-    fn took(&self, elapsed: Duration) {
+    pub(crate) fn took(&self, elapsed: Duration) {
         let nanos = u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX);
         self.last_fsync_ns.store(nanos, Ordering::Relaxed);
+    }
+
+    /// These were synced: what they make true is said, and then those who wait are answered, in the
+    /// order in which they were queued.
+    pub(crate) fn complete(&self, jobs: impl IntoIterator<Item = Job>) {
+        for Job { effect, waiter } in jobs {
+            self.apply(effect);
+            match waiter {
+                Waiter::Append(flushed) => flushed.io_completed(Ok(())),
+                Waiter::Call(done) => done.send(()).unwrap_or_default(),
+            }
+        }
     }
 
     fn apply(&self, effect: Effect) {
@@ -187,13 +200,7 @@ fn serve(database: &Database, progress: &Progress, jobs: &mpsc::Receiver<Job>) {
         let started = Instant::now();
         database.sync();
         progress.took(started.elapsed());
-        for Job { effect, waiter } in group {
-            progress.apply(effect);
-            match waiter {
-                Waiter::Append(flushed) => flushed.io_completed(Ok(())),
-                Waiter::Call(done) => done.send(()).unwrap_or_default(),
-            }
-        }
+        progress.complete(group);
     }
 }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use raft_store::command::{Answer, Command, Enrolment};
 use raft_store::folder::{Folder, FolderError};
-use raft_store::ledger::{Decision, Unavailable};
+use raft_store::ledger::{Decision, Unavailable, system_clock};
 use raft_store::policy::{self, Allowed, Request};
 use raft_store::state::{Chains, ReleaseMode, Role};
 use tempfile::TempDir;
@@ -18,8 +18,9 @@ use tezos::{Curve, Kind, Level, PublicKeyHash, SecretKey};
 use tokio::net::TcpListener;
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::cluster::{Cluster, MemberLine, Setup, StartError, View};
+use crate::cluster::{Cluster, MemberLine, Setup, Snapshots, StartError, View};
 use crate::config::Times;
+use crate::peers::pinned::Pinned;
 
 /// Longer than anything that is waited for; a test that needs it has failed.
 pub(super) const PATIENCE: Duration = Duration::from_secs(20);
@@ -302,10 +303,13 @@ impl World {
 }
 
 async fn start_on(folder: Folder, listener: TcpListener) -> Result<Cluster, StartError> {
+    let wire = Pinned::new(folder.identity().key(), listener).unwrap();
     Cluster::start(Setup {
         folder,
-        listener,
+        wire,
         times: Times::default(),
+        snapshots: Snapshots::default(),
+        clock: system_clock(),
         witness: None,
     })
     .await
