@@ -22,6 +22,10 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Break three real nodes under load, and have what they did judged.
+    Run(crate::real::Args),
+    /// The same again and again with new seeds, for as long as asked.
+    Long(crate::real::LongArgs),
     /// Judge the history of a run that was kept.
     Judge(judge::Args),
     /// Make one page from files of results.
@@ -32,6 +36,8 @@ impl Cli {
     /// Does what was asked for.
     pub fn run(self) -> ExitCode {
         match self.command {
+            Command::Run(args) => crate::real::run(&args),
+            Command::Long(args) => crate::real::long(&args),
             Command::Judge(args) => judge::run(&args),
             Command::Report(args) => report::run(&args),
         }

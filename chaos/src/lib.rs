@@ -2,5 +2,6 @@
 
 pub mod cli;
 pub mod page;
+pub mod real;
 pub mod results;
 pub mod sim;

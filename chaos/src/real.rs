@@ -1,0 +1,242 @@
+//! `quorate-chaos run`: three real `quorate node` processes, real requests, real faults, and the
+//! judge's verdict on what came of it.
+//!
+//! **Invariant:** every process is ended by its id, and none outlives the main thread of this one.
+
+mod audit;
+mod baker;
+mod clock;
+mod config;
+mod failed;
+mod journal;
+mod kit;
+mod load;
+mod machine;
+mod play;
+mod power;
+mod scenario;
+mod scenarios;
+mod screen;
+mod stage;
+mod world;
+
+use std::env;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::results::{self, Origin, Results, ScenarioResult, Tally, Verdict};
+use failed::Failed;
+use kit::Kit;
+use play::Theatre;
+use scenario::Scenario;
+
+/// The options of `quorate-chaos run`.
+#[derive(clap::Args, Clone, Debug)]
+pub struct Args {
+    /// Only scenarios whose name contains this; may be repeated.
+    #[arg(long, value_name = "NAME")]
+    pub only: Vec<String>,
+    /// Makes the same choices again: who is struck, when, and what a disk keeps. Default: from the
+    /// clock.
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+    /// Every scenario once, which is the default.
+    #[arg(long, conflicts_with = "repeat_for")]
+    pub once: bool,
+    /// Again and again with new seeds, for so long: 90s, 20m, 8h.
+    #[arg(long = "for", value_name = "DURATION", value_parser = duration)]
+    pub repeat_for: Option<Duration>,
+    /// Where the results are written. Default: run.json in the folder `chaos` of the target folder.
+    #[arg(long, value_name = "FILE")]
+    pub results: Option<PathBuf>,
+    /// Name the scenarios, and run none.
+    #[arg(long)]
+    pub list: bool,
+}
+
+/// The options of `quorate-chaos long`.
+#[derive(clap::Args, Clone, Debug)]
+pub struct LongArgs {
+    /// For how long: 90s, 20m, 8h. A round that has begun is finished.
+    #[arg(value_name = "DURATION", value_parser = duration)]
+    pub limit: Duration,
+    /// Only scenarios whose name contains this; may be repeated.
+    #[arg(long, value_name = "NAME")]
+    pub only: Vec<String>,
+    /// The seed of the first round; each next one is one higher. Default: from the clock.
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+    /// Where the results are written. Default: run.json in the folder `chaos` of the target folder.
+    #[arg(long, value_name = "FILE")]
+    pub results: Option<PathBuf>,
+}
+
+/// Runs scenarios again and again with new seeds. To be called on the main thread, as [`run`].
+#[must_use]
+pub fn long(args: &LongArgs) -> ExitCode {
+    run(&Args {
+        only: args.only.clone(),
+        seed: args.seed,
+        once: false,
+        repeat_for: Some(args.limit),
+        results: args.results.clone(),
+        list: false,
+    })
+}
+
+/// Runs scenarios. To be called on the main thread: the kernel ends the nodes with the thread that
+/// started them.
+#[must_use]
+pub fn run(args: &Args) -> ExitCode {
+    let chosen = chosen(&args.only);
+    if args.list {
+        screen::list(&chosen);
+        return ExitCode::SUCCESS;
+    }
+    if chosen.is_empty() {
+        screen::note("no scenario has that in its name; --list names them");
+        return ExitCode::FAILURE;
+    }
+    let theatre = match theatre() {
+        Ok(theatre) => theatre,
+        Err(failed) => {
+            screen::note(&format!("quorate-chaos run: {failed}"));
+            return ExitCode::FAILURE;
+        }
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build();
+    let runtime = match runtime {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            screen::note(&format!("quorate-chaos run: no async runtime: {error}"));
+            return ExitCode::FAILURE;
+        }
+    };
+    let ended = runtime.block_on(all(args, &theatre, &chosen));
+    drop(std::fs::remove_dir_all(&theatre.scratch));
+    ended
+}
+
+async fn all(args: &Args, theatre: &Theatre, chosen: &[Scenario]) -> ExitCode {
+    let began = Instant::now();
+    let mut tally = Tally::start();
+    let mut found = Results::of(Origin::here());
+    let mut seed = args.seed.unwrap_or_else(clock::now_us);
+    loop {
+        screen::note(&format!("seed {seed}: {} scenarios", chosen.len()));
+        for scenario in chosen {
+            screen::begins(scenario);
+            let row = theatre.play(scenario, seed).await;
+            count(&row, &mut tally);
+            screen::ended(&row, &theatre.histories);
+            found.scenarios.push(row);
+        }
+        match args.repeat_for {
+            Some(limit) if began.elapsed() < limit => seed = seed.wrapping_add(1),
+            Some(_) | None => break,
+        }
+        screen::progress(&tally);
+    }
+    let file = args
+        .results
+        .clone()
+        .unwrap_or_else(|| results::folder().join("run.json"));
+    screen::table(&found.scenarios);
+    let mut code = ExitCode::SUCCESS;
+    if let Err(error) = found.write(&file) {
+        screen::note(&format!("quorate-chaos run: {error}"));
+        code = ExitCode::FAILURE;
+    }
+    screen::note(&format!("seed {seed}; results in {}", file.display()));
+    screen::line(&tally.to_string());
+    // A machine on which everything was skipped has said so; only CI takes that for a failure.
+    if tally.failed() > 0 {
+        code = ExitCode::FAILURE;
+    }
+    code
+}
+
+/// A skip is neither passed nor failed, but in CI a machine that cannot run everything is a failure.
+fn count(row: &ScenarioResult, tally: &mut Tally) {
+    match &row.verdict {
+        Verdict::Held | Verdict::SeenAsItMust(_) => tally.count(true),
+        Verdict::Broken | Verdict::Failed(_) => tally.count(false),
+        Verdict::Skipped(reason) => {
+            screen::skip(&row.name, reason);
+            if env::var_os("CI").is_some() {
+                tally.count(false);
+            }
+        }
+    }
+}
+
+fn chosen(only: &[String]) -> Vec<Scenario> {
+    let wanted = |scenario: &Scenario| {
+        only.is_empty() || only.iter().any(|part| scenario.name.contains(part.as_str()))
+    };
+    scenario::all().into_iter().filter(wanted).collect()
+}
+
+/// `quorate` lies beside this program; everything that is written goes to the target folder.
+fn theatre() -> Result<Theatre, Failed> {
+    let own = env::current_exe().map_err(Failed::file("this program"))?;
+    let program = own.with_file_name("quorate");
+    if !program.exists() {
+        let words = format!(
+            "{} is not there; build it with `make build`",
+            program.display()
+        );
+        return Err(Failed::step(words));
+    }
+    let folder = results::folder();
+    Ok(Theatre {
+        program,
+        scratch: folder.join(format!("run-{}", std::process::id())),
+        histories: folder.join("histories"),
+        kit: Arc::new(Kit::make()?),
+    })
+}
+
+/// `90s`, `20m` or `8h`.
+fn duration(text: &str) -> Result<Duration, String> {
+    let wrong = || format!("{text:?} is no duration; write 90s, 20m or 8h");
+    let unit = text.chars().next_back().ok_or_else(wrong)?;
+    let number = text.strip_suffix(unit).unwrap_or_default();
+    let number: u64 = number.parse().map_err(|_not_a_number| wrong())?;
+    let seconds = match unit {
+        's' => Some(number),
+        'm' => number.checked_mul(60),
+        'h' => number.checked_mul(3_600),
+        _ => None,
+    };
+    seconds.map(Duration::from_secs).ok_or_else(wrong)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_duration_has_a_unit_and_nothing_else_is_one() {
+        assert_eq!(duration("90s"), Ok(Duration::from_secs(90)));
+        assert_eq!(duration("20m"), Ok(Duration::from_secs(1_200)));
+        assert_eq!(duration("8h"), Ok(Duration::from_secs(28_800)));
+        for wrong in ["", "s", "90", "1d", "-1s", "99999999999999999999h"] {
+            assert!(duration(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn scenarios_are_chosen_by_a_part_of_their_name() {
+        let all = chosen(&[]);
+        assert!(all.len() > 5);
+        let some = chosen(&["leader".to_owned()]);
+        assert!(!some.is_empty() && some.len() < all.len());
+        assert!(chosen(&["no such scenario".to_owned()]).is_empty());
+    }
+}
