@@ -5,6 +5,7 @@ pub mod admission;
 pub mod answer;
 pub mod api;
 pub mod apply;
+pub mod audit;
 pub mod cli;
 pub mod cluster;
 pub mod config;

@@ -155,6 +155,11 @@ impl Metrics {
         self.registry().register_collector(Box::new(collector));
     }
 
+    /// Shows a figure that another part counts.
+    pub fn count(&self, name: &str, help: &str, counter: &Counter) {
+        self.registry().register(name, help, counter.clone());
+    }
+
     /// Counts an answer of the sign path.
     pub fn answered(&self, kind: &'static str, reply: &Reply, via: Via, took: Duration) {
         let path = match via {

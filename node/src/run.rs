@@ -21,12 +21,14 @@ use std::time::Duration;
 
 use raft_store::folder::Folder;
 use raft_store::ledger::system_clock;
+use raft_store::witness::Witness;
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
 use crate::admin::{self, Admin, Prover};
+use crate::audit::Audit;
 use crate::cli::{Exit, Failure};
 use crate::cluster::{Ability, Cluster, Setup, Snapshots, Stop};
 use crate::config::Config;
@@ -63,6 +65,7 @@ pub fn node(file: &Path) -> Result<(), Failure> {
     let tls = tls.map_err(|fault| Failure::new(Exit::Config, fault.to_string()))?;
     let _log = telemetry::init(&config.log)
         .map_err(|error| Failure::new(Exit::Config, error.to_string()))?;
+    let audit = config.audit_file.as_deref().map(Audit::open).transpose()?;
     // Before the secrets, which may lie in it: a folder that is gone is told as that (R9).
     let folder = Folder::open(&config.data_dir, config.guard_path.as_deref())?;
     let keyring = Arc::new(Keyring::load(&config.keys)?);
@@ -70,7 +73,7 @@ pub fn node(file: &Path) -> Result<(), Failure> {
         .enable_all()
         .build()
         .map_err(|error| Failure::new(Exit::Io, format!("cannot start threads: {error}")))?;
-    let ended = runtime.block_on(run(config, tls, folder, keyring));
+    let ended = runtime.block_on(run(config, tls, audit.map(Arc::new), folder, keyring));
     runtime.shutdown_timeout(END_WITHIN);
     ended
 }
@@ -78,15 +81,21 @@ pub fn node(file: &Path) -> Result<(), Failure> {
 async fn run(
     config: Config,
     tls: Option<TlsAcceptor>,
+    audit: Option<Arc<Audit>>,
     folder: Folder,
     keyring: Arc<Keyring>,
 ) -> Result<(), Failure> {
     let mut signals = Signals::catch().map_err(|error| io("cannot catch signals", &error))?;
-    let opened = open(&config, folder).await?;
+    let reopening = audit.clone().map(signals::reopen_on_hangup).transpose();
+    let reopening = reopening.map_err(|error| io("cannot catch signals", &error))?;
+    let opened = open(&config, folder, audit.clone()).await?;
     let cluster = opened.cluster.clone();
     let drain = Drain::new(config.times.clone());
     let socket = config.admin_socket();
-    let mut tasks = serve(opened, config, tls, keyring, &drain);
+    let mut tasks = serve(opened, config, tls, keyring, audit.as_deref(), &drain);
+    if let Some(reopening) = reopening {
+        tasks.spawn(reopening);
+    }
 
     let signal = tokio::select! {
         signal = signals.next() => signal,
@@ -114,7 +123,11 @@ struct Opened {
     admin: UnixListener,
 }
 
-async fn open(config: &Config, folder: Folder) -> Result<Opened, Failure> {
+async fn open(
+    config: &Config,
+    folder: Folder,
+    audit: Option<Arc<Audit>>,
+) -> Result<Opened, Failure> {
     let Ports { peers, signer, ops } = Ports::bind(config).await?;
     let socket = config.admin_socket();
     // The folder's lock says that a socket found there is nobody's.
@@ -130,7 +143,7 @@ async fn open(config: &Config, folder: Folder) -> Result<Opened, Failure> {
         times: config.times.clone(),
         snapshots: Snapshots::default(),
         clock: system_clock(),
-        witness: None,
+        witness: audit.map(|audit| -> Arc<dyn Witness> { audit }),
     };
     let cluster = Cluster::start(setup)
         .await
@@ -149,6 +162,7 @@ fn serve(
     config: Config,
     tls: Option<TlsAcceptor>,
     keyring: Arc<Keyring>,
+    audit: Option<&Audit>,
     drain: &Drain,
 ) -> JoinSet<()> {
     let Opened {
@@ -160,6 +174,10 @@ fn serve(
     let (ability, _) = watch::channel(Ability::default());
     let (prover, prove) = watch::channel(None::<Prover>);
     let metrics = Arc::new(Metrics::default());
+    if let Some(audit) = audit {
+        let help = "Lines that the audit file did not take";
+        metrics.count("audit_lines_lost", help, audit.lost());
+    }
     let source = facts::source(&cluster, ability.subscribe(), drain.begun());
     let monitor = Monitor::start(source.clone(), &config.times);
     let answering = Arc::new(Admin {

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use raft_store::folder::FolderError;
 
+use crate::audit::AuditError;
 use crate::config::ConfigError;
 use crate::keys::{KeyFault, KeyFaults};
 
@@ -86,6 +87,12 @@ impl From<Failure> for ExitCode {
 
 impl From<ConfigError> for Failure {
     fn from(error: ConfigError) -> Self {
+        Self::new(Exit::Config, error.to_string())
+    }
+}
+
+impl From<AuditError> for Failure {
+    fn from(error: AuditError) -> Self {
         Self::new(Exit::Config, error.to_string())
     }
 }

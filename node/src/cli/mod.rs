@@ -23,6 +23,7 @@ use clap::{Parser, Subcommand};
 pub use exit::{Exit, Failure};
 
 use crate::admin::AdminClient;
+use crate::audit::Audit;
 use crate::config::Config;
 use crate::{dev, run};
 
@@ -117,6 +118,9 @@ fn check(file: &Path) -> Result<(), Failure> {
     if let Some(tls) = &config.signer.tls {
         crate::api::tls::acceptor(tls)
             .map_err(|fault| Failure::new(Exit::Config, fault.to_string()))?;
+    }
+    if let Some(path) = &config.audit_file {
+        Audit::check(path)?;
     }
     screen::line(&format!("{} is right", file.display()));
     Ok(())

@@ -40,6 +40,8 @@ pub struct Config {
     /// A file on a second volume for a copy of the guard, so that a database that went back with
     /// its volume is noticed.
     pub guard_path: Option<PathBuf>,
+    /// Where every decision leaves a line, if it is to.
+    pub audit_file: Option<PathBuf>,
     /// The address of the peer listener. Default `0.0.0.0:7101`.
     pub peers_listen: SocketAddr,
     /// What the other nodes dial, `host:port`: a hint, never identity.
@@ -108,7 +110,20 @@ impl Config {
             &mut checker,
         );
         let config = Self {
-            guard_path: guard_path(raw.guard_path.as_ref(), folder, &data_dir, &mut checker),
+            guard_path: elsewhere(
+                raw.guard_path.as_ref(),
+                "guard_path",
+                folder,
+                &data_dir,
+                &mut checker,
+            ),
+            audit_file: elsewhere(
+                raw.audit_file.as_ref(),
+                "audit_file",
+                folder,
+                &data_dir,
+                &mut checker,
+            ),
             peers_listen,
             peers_address: peers_address(raw.peers.address.as_ref(), peers_listen, &mut checker),
             signer: signer::check(&raw.signer, folder, &mut checker),
@@ -153,8 +168,10 @@ fn data_dir(raw: Option<&Spanned<String>>, folder: &Path, checker: &mut Checker<
     }
 }
 
-fn guard_path(
+/// A file that must not share the fate of the data folder: on another volume, or beside it.
+fn elsewhere(
     raw: Option<&Spanned<String>>,
+    field: &str,
     folder: &Path,
     data_dir: &Path,
     checker: &mut Checker<'_>,
@@ -164,9 +181,9 @@ fn guard_path(
     if !data_dir.as_os_str().is_empty() && path.starts_with(data_dir) {
         checker.fault(
             Some(written.span()),
-            "guard_path",
+            field,
             format!(
-                "{} is inside data_dir and would go back with it",
+                "{} is inside data_dir and would be lost or go back with it",
                 path.display()
             ),
             "name a file on another volume, or remove the line",

@@ -14,6 +14,7 @@ pub(super) type Number = Option<Spanned<u64>>;
 pub(super) struct File {
     pub(super) data_dir: Text,
     pub(super) guard_path: Text,
+    pub(super) audit_file: Text,
     #[serde(default)]
     pub(super) peers: Peers,
     #[serde(default)]

@@ -54,8 +54,8 @@ fn the_annotated_file_is_right_and_its_commented_lines_are_the_defaults() {
             let word = |name: &str| name.chars().all(|c| c.is_ascii_lowercase() || c == '_');
             name.is_some_and(word)
         });
-        // These two have no default, the TLS table is all or nothing, and a folder has a variable.
-        let own = ["guard_path", "certificate", "key =", "folder"];
+        // These have no default, the TLS table is all or nothing, and a folder has a variable.
+        let own = ["guard_path", "audit_file", "certificate", "key =", "folder"];
         match setting.filter(|setting| !own.iter().any(|name| setting.starts_with(name))) {
             Some(setting) => writeln!(bare, "{setting}").unwrap(),
             None => writeln!(bare, "{line}").unwrap(),
@@ -287,6 +287,15 @@ fn key_sources_take_their_password_from_exactly_one_place() {
 fn the_guard_is_on_another_volume_than_the_folder_it_guards() {
     let told = faults(&format!("guard_path = \"/var/lib/quorate/guard\"\n{GOOD}"));
     assert_eq!(told, ["1 guard_path"]);
+}
+
+#[test]
+fn the_audit_file_is_no_part_of_the_data_folder() {
+    let told = faults(&format!("audit_file = \"/var/lib/quorate/audit\"\n{GOOD}"));
+    assert_eq!(told, ["1 audit_file"]);
+    let config = parse(&format!("audit_file = \"audit.jsonl\"\n{GOOD}")).unwrap();
+    let beside = PathBuf::from("/etc/quorate/audit.jsonl");
+    assert_eq!(config.audit_file, Some(beside), "relative to node.toml");
 }
 
 /// R7: there is no setting that turns durability or the marks off. A new field must be thought

@@ -7,7 +7,7 @@ use std::sync::RwLock;
 use futures_util::{Stream, StreamExt as _};
 use openraft::storage::{ApplyResponder, EntryResponder};
 
-use super::moves::Before;
+use super::moves::{Before, Moved};
 use super::rows::{self, RowName};
 use super::{Applied, Changes, StateDisk};
 use crate::command::{Act, Answer, Command, FORMAT, Proposal};
@@ -60,6 +60,7 @@ impl Batch {
         witness: &Witnessed,
         entry: Entry,
     ) -> io::Result<Answer> {
+        let mut moved = Moved::default();
         let mut applied = shared.write().map_err(|_poisoned| poisoned())?;
         let answer = match entry.payload {
             EntryPayload::Blank => Answer::Noted,
@@ -67,7 +68,7 @@ impl Batch {
                 refuse_later_format(&proposal, entry.log_id)?;
                 let before = Before::look(witness, &applied.state, &proposal.act);
                 let answer = rule::apply(&mut applied.state, &proposal);
-                before.tell(witness, &applied.state, entry.log_id);
+                moved = before.moved(&applied.state);
                 self.rows
                     .extend(rows::touched(&applied.state, &proposal.act));
                 answer
@@ -82,6 +83,8 @@ impl Batch {
         applied.last = Some(entry.log_id);
         self.applied = Some(entry.log_id);
         self.entries = self.entries.saturating_add(1);
+        drop(applied);
+        moved.tell(witness, entry.log_id);
         Ok(answer)
     }
 

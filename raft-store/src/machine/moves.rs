@@ -37,15 +37,30 @@ impl Before {
         }))
     }
 
-    /// Tells every mark that stands differently now that the entry at `at` was applied.
-    pub(super) fn tell(&self, witness: &Witnessed, state: &State, at: LogId) {
+    /// Every mark that stands differently now.
+    pub(super) fn moved(self, state: &State) -> Moved {
         let Self(Some((moving, before))) = self else {
-            return;
+            return Moved::default();
         };
-        for (place, mark) in moving.marks(state) {
-            if before.get(&place) != Some(mark) {
-                tell(witness, at, moving.key, place, mark);
-            }
+        let now = moving.marks(state);
+        let moved = now.filter(|(place, mark)| before.get(place) != Some(mark));
+        Moved(
+            moved
+                .map(|(place, mark)| (moving.key, place, mark.clone()))
+                .collect(),
+        )
+    }
+}
+
+/// Marks that moved: told once nobody holds the state, since a witness may look at it.
+#[derive(Debug, Default)]
+pub(super) struct Moved(Vec<(PublicKeyHash, Place, Mark)>);
+
+impl Moved {
+    /// Tells each, after the entry at `at` was applied.
+    pub(super) fn tell(&self, witness: &Witnessed, at: LogId) {
+        for (key, place, mark) in &self.0 {
+            tell(witness, at, *key, *place, mark);
         }
     }
 }
