@@ -13,9 +13,9 @@ use std::sync::{Arc, Mutex};
 
 use entries::id;
 use futures_util::FutureExt as _;
+use openraft::RaftSnapshotBuilder as _;
 use openraft::entry::RaftEntry as _;
 use openraft::storage::{RaftLogStorage as _, RaftLogStorageExt as _, RaftStateMachine as _};
-use openraft::{RaftSnapshotBuilder as _, Vote as _};
 use raft_store::command::{Act, Advance, Command, Enrolment, Proposal, Record};
 use raft_store::folder::Folder;
 use raft_store::machine::Machine;
@@ -126,7 +126,10 @@ async fn a_nodes_own_vote_is_seen_once_it_is_durable_and_its_lead_before_it_is_w
     let (mut log, _state) = open(&path).store(&witness).unwrap();
     notes.take();
     log.save_vote(&vote(3, 1)).await.unwrap();
-    assert!(notes.take().is_empty(), "a vote for another is seen when its reply leaves");
+    assert!(
+        notes.take().is_empty(),
+        "a vote for another is seen when its reply leaves"
+    );
     log.save_vote(&vote(4, 2)).await.unwrap();
     assert_eq!(notes.take(), ["2: vote 4 for 2"]);
     let lead = Vote::new_committed(4, 2);
@@ -149,7 +152,10 @@ async fn entries_are_seen_in_the_order_in_which_they_become_durable_and_are_undo
     let slot = slot(7);
     assert_eq!(
         notes.take(),
-        ["2: durable 1/0".to_owned(), format!("2: durable 1/1 {slot}")],
+        [
+            "2: durable 1/0".to_owned(),
+            format!("2: durable 1/1 {slot}")
+        ],
         "before the append is acknowledged"
     );
     log.truncate_after(Some(id(1, 0))).await.unwrap();
@@ -252,5 +258,8 @@ fn the_marks_that_a_snapshot_brings_are_seen_with_its_last_entry() {
         let installed = late.install_snapshot(&snapshot.meta, snapshot.snapshot.clone());
         installed.now_or_never().unwrap().unwrap();
     }
-    assert_eq!(notes.take(), [format!("2: applied 1/2 {} granted", slot(5))]);
+    assert_eq!(
+        notes.take(),
+        [format!("2: applied 1/2 {} granted", slot(5))]
+    );
 }
