@@ -20,8 +20,8 @@ const BARS: f64 = 150.0;
 pub(super) fn figure(number: usize, scenario: &ScenarioResult) -> Markup {
     let figures = &scenario.figures;
     let time = Scale::new(figures.duration_ms, LEFT, RIGHT);
-    let lanes = bands::lanes(&figures.faults, time);
-    let leaders = LANE.mul_add(lanes.count(), 4.0);
+    let lanes = bands::lanes(&figures.faults);
+    let leaders = lanes.height() + 4.0;
     let top = leaders + LANE + 30.0;
     let bottom = top + BARS;
     let height = bottom + 34.0;

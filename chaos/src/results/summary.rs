@@ -56,6 +56,7 @@ impl Summary {
 #[derive(Debug)]
 struct Count {
     held: usize,
+    seen: usize,
     broken: usize,
     failed: usize,
     skipped: usize,
@@ -72,7 +73,8 @@ impl Count {
             verdicts.filter(|verdict| pick(verdict)).count()
         };
         Self {
-            held: scenarios(|verdict| matches!(verdict, Verdict::Held | Verdict::SeenAsItMust(_))),
+            held: scenarios(|verdict| matches!(verdict, Verdict::Held)),
+            seen: scenarios(|verdict| matches!(verdict, Verdict::SeenAsItMust(_))),
             broken: scenarios(|verdict| matches!(verdict, Verdict::Broken)),
             failed: scenarios(|verdict| matches!(verdict, Verdict::Failed(_))),
             skipped: scenarios(|verdict| matches!(verdict, Verdict::Skipped(_))),
@@ -92,10 +94,11 @@ impl Count {
     }
 
     const fn anything(&self) -> bool {
-        self.ran() > 0 || self.seeds > 0 || self.mutants > 0
+        self.ran() > 0 || self.seen > 0 || self.seeds > 0 || self.mutants > 0
     }
 
-    /// Real scenarios that said something.
+    /// Real runs that say something about Quorate: those in which it was asked for no more than it
+    /// promises.
     const fn ran(&self) -> usize {
         self.held.saturating_add(self.broken)
     }
@@ -114,12 +117,7 @@ impl Count {
         let ran: Vec<&ScenarioResult> = results
             .scenarios
             .iter()
-            .filter(|scenario| {
-                matches!(
-                    scenario.verdict,
-                    Verdict::Held | Verdict::SeenAsItMust(_) | Verdict::Broken
-                )
-            })
+            .filter(|scenario| matches!(scenario.verdict, Verdict::Held | Verdict::Broken))
             .collect();
         let faults: usize = ran
             .iter()
@@ -137,6 +135,12 @@ impl Count {
                 }
             ));
             said.extend(worst(&ran));
+        }
+        if self.seen > 0 {
+            said.push(format!(
+                "In {} more was broken than Quorate can survive, and the judge saw the promise break, as it had to.",
+                many(self.seen, "run")
+            ));
         }
         if self.failed > 0 {
             said.push(format!(
@@ -200,7 +204,7 @@ impl Count {
     }
 }
 
-/// The longest gap and the slots missed, over the runs in which a gap says something about Quorate.
+/// The longest gap and what was never decided.
 fn worst(ran: &[&ScenarioResult]) -> Option<String> {
     let worst = ran
         .iter()

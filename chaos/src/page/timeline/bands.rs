@@ -1,4 +1,4 @@
-//! Bands above the bars: faults in as many lanes as they need, and one lane of leaders.
+//! Bands above the bars: faults, one lane for each name, and one lane of leaders.
 
 use maud::{Markup, html};
 
@@ -8,45 +8,55 @@ use crate::page::scale::{Scale, px};
 use crate::results::{FaultBand, LeaderBand};
 
 /// About how wide one letter is at the size of the labels.
-const LETTER: f64 = 6.1;
+const LETTER: f64 = 6.4;
 /// A band is at least this wide, or one would not see it.
 const WIDTH_MIN: f64 = 3.0;
+/// A lane of faults is its name and below it the bands.
+const FAULTS: f64 = LANE + 14.0;
+/// How high a band is.
+const BAND: f64 = LANE - 4.0;
 
-/// Faults, each in a lane in which its label does not run into the next band.
+/// Faults of one name, in order of time.
 #[derive(Debug)]
-pub(super) struct Lanes<'a> {
-    lanes: Vec<Vec<&'a FaultBand>>,
+struct Lane<'a> {
+    name: &'a str,
+    faults: Vec<&'a FaultBand>,
 }
 
-/// Puts each fault into the first lane that is free.
-pub(super) fn lanes(faults: &[FaultBand], time: Scale) -> Lanes<'_> {
-    let mut lanes: Vec<(f64, Vec<&FaultBand>)> = Vec::new();
+/// The lanes of faults, in the order in which their names first appear.
+#[derive(Debug)]
+pub(super) struct Lanes<'a>(Vec<Lane<'a>>);
+
+/// Puts each fault into the lane of its name.
+pub(super) fn lanes(faults: &[FaultBand]) -> Lanes<'_> {
+    let mut lanes: Vec<Lane<'_>> = Vec::new();
     for fault in faults {
-        let (from, to) = extent(fault, time);
-        let free = lanes.iter_mut().find(|(end, _)| *end <= from);
-        if let Some((end, lane)) = free {
-            *end = to;
-            lane.push(fault);
+        if let Some(lane) = lanes.iter_mut().find(|lane| lane.name == fault.name) {
+            lane.faults.push(fault);
         } else {
-            lanes.push((to, vec![fault]));
+            lanes.push(Lane {
+                name: &fault.name,
+                faults: vec![fault],
+            });
         }
     }
-    Lanes {
-        lanes: lanes.into_iter().map(|(_, lane)| lane).collect(),
-    }
+    Lanes(lanes)
 }
 
 impl Lanes<'_> {
-    /// How many lanes.
-    pub(super) fn count(&self) -> f64 {
-        u32::try_from(self.lanes.len()).map_or(0.0, f64::from)
+    /// How high they are together.
+    pub(super) fn height(&self) -> f64 {
+        u32::try_from(self.0.len()).map_or(0.0, f64::from) * FAULTS
     }
 
-    /// The bands with their names.
+    /// The names and the bands.
     pub(super) fn draw(&self, time: Scale) -> Markup {
         html! {
-            @for (row, lane) in (0_u32..).zip(&self.lanes) {
-                @for fault in lane { (band(fault, time, LANE.mul_add(f64::from(row), 2.0))) }
+            @for (row, lane) in (0_u32..).zip(&self.0) {
+                @let y = FAULTS * f64::from(row);
+                @let (anchor, x) = label(lane, time);
+                text.band x=(px(x)) y=(px(y + 11.0)) text-anchor=(anchor) { (lane.name) }
+                @for fault in &lane.faults { (band(fault, time, y + 15.0)) }
             }
         }
     }
@@ -54,7 +64,7 @@ impl Lanes<'_> {
     /// The same times over the bars, faintly.
     pub(super) fn shades(&self, time: Scale, top: f64, bottom: f64) -> Markup {
         html! {
-            @for fault in self.lanes.iter().flatten() {
+            @for fault in self.0.iter().flat_map(|lane| &lane.faults) {
                 rect.shade x=(px(time.at(fault.from_ms))) y=(px(top)) width=(px(width(fault, time)))
                     height=(px(bottom - top)) {}
             }
@@ -62,20 +72,24 @@ impl Lanes<'_> {
     }
 }
 
+/// Whom a fault hit stands in its band, if there is room; always in its title.
 fn band(fault: &FaultBand, time: Scale, y: f64) -> Markup {
-    let x = time.at(fault.from_ms);
-    let (anchor, label) = label(fault, time);
+    let (x, width) = (time.at(fault.from_ms), width(fault, time));
+    let hit = fault
+        .nodes
+        .iter()
+        .map(u64::to_string)
+        .collect::<Vec<_>>()
+        .join(", ");
     html! {
         g {
-            title { (words(fault)) }
-            rect.fault x=(px(x)) y=(px(y)) width=(px(width(fault, time))) height=(px(LANE - 4.0)) {}
-            text.band x=(px(label)) y=(px(y + 11.5)) text-anchor=(anchor) { (words(fault)) }
+            title { (fault.name) ": " (nodes(&fault.nodes)) }
+            rect.fault x=(px(x)) y=(px(y)) width=(px(width)) height=(px(BAND)) {}
+            @if letters(&hit) + 4.0 < width {
+                text.band x=(px(x + width / 2.0)) y=(px(y + 11.5)) text-anchor="middle" { (hit) }
+            }
         }
     }
-}
-
-fn words(fault: &FaultBand) -> String {
-    format!("{}: {}", fault.name, nodes(&fault.nodes))
 }
 
 fn width(fault: &FaultBand, time: Scale) -> f64 {
@@ -86,26 +100,16 @@ fn letters(text: &str) -> f64 {
     u32::try_from(text.chars().count()).map_or(0.0, f64::from) * LETTER
 }
 
-/// A label begins in its band, or ends there if it would leave the drawing.
-fn label(fault: &FaultBand, time: Scale) -> (&'static str, f64) {
-    let from = time.at(fault.from_ms);
-    if from + letters(&words(fault)) <= RIGHT {
-        return ("start", from + 4.0);
-    }
-    let to = (from + width(fault, time)).min(RIGHT);
-    ("end", (to - 4.0).max(letters(&words(fault)) + LEFT))
-}
-
-/// From where to where a band and its label reach.
-fn extent(fault: &FaultBand, time: Scale) -> (f64, f64) {
-    let from = time.at(fault.from_ms);
-    let to = from + width(fault, time);
-    let long = letters(&words(fault)) + 10.0;
-    let (anchor, at) = label(fault, time);
-    if anchor == "start" {
-        (from, to.max(at + long))
+/// A name begins over the first band, or ends at the edge if it would leave the drawing.
+fn label(lane: &Lane<'_>, time: Scale) -> (&'static str, f64) {
+    let from = lane
+        .faults
+        .first()
+        .map_or(LEFT, |fault| time.at(fault.from_ms));
+    if from + letters(lane.name) <= RIGHT {
+        ("start", from)
     } else {
-        (from.min(at - long), to)
+        ("end", RIGHT)
     }
 }
 
@@ -124,19 +128,24 @@ pub(super) fn beside(middle: f64) -> (&'static str, f64) {
 pub(super) fn leaders(bands: &[LeaderBand], time: Scale, y: f64) -> Markup {
     html! {
         text.axis x="0" y=(px(y + 11.5)) { "leader" }
-        @for band in bands {
-            @let x = time.at(band.from_ms);
-            @let width = (time.at(band.to_ms) - x).max(1.0);
-            @let long = format!("node {}, term {}", band.node, band.term);
-            @let short = band.node.to_string();
-            g {
-                title { (long) }
-                rect class={ "leader node-" (band.node % 5) } x=(px(x)) y=(px(y)) width=(px(width)) height=(px(LANE - 4.0)) {}
-                @if letters(&long) + 8.0 < width {
-                    text.band x=(px(x + 4.0)) y=(px(y + 11.5)) { (long) }
-                } @else if letters(&short) + 4.0 < width {
-                    text.band x=(px(x + width / 2.0)) y=(px(y + 11.5)) text-anchor="middle" { (short) }
-                }
+        @for band in bands { (leader(band, time, y)) }
+    }
+}
+
+fn leader(band: &LeaderBand, time: Scale, y: f64) -> Markup {
+    let x = time.at(band.from_ms);
+    let width = (time.at(band.to_ms) - x).max(1.0);
+    let long = format!("node {}, term {}", band.node, band.term);
+    let short = band.node.to_string();
+    let colour = band.node.checked_rem(5).unwrap_or(0);
+    html! {
+        g {
+            title { (long) }
+            rect class={ "leader node-" (colour) } x=(px(x)) y=(px(y)) width=(px(width)) height=(px(BAND)) {}
+            @if letters(&long) + 8.0 < width {
+                text.band x=(px(x + 4.0)) y=(px(y + 11.5)) { (long) }
+            } @else if letters(&short) + 4.0 < width {
+                text.band x=(px(x + width / 2.0)) y=(px(y + 11.5)) text-anchor="middle" { (short) }
             }
         }
     }
@@ -157,39 +166,31 @@ mod tests {
     }
 
     #[test]
-    fn bands_and_labels_of_one_lane_do_not_meet() {
-        let time = Scale::new(10_000, LEFT, RIGHT);
-        let faults: Vec<FaultBand> = (0..20)
-            .map(|number| {
-                fault(
-                    "a power cut with a rather long name",
-                    number * 480,
-                    number * 480 + 400,
-                )
-            })
+    fn faults_of_one_name_share_a_lane_and_others_do_not() {
+        let faults = [
+            fault("cut", 0, 10),
+            fault("kill", 5, 8),
+            fault("cut", 20, 30),
+        ];
+        let lanes = lanes(&faults);
+        let names: Vec<_> = lanes
+            .0
+            .iter()
+            .map(|lane| (lane.name, lane.faults.len()))
             .collect();
-        let lanes = lanes(&faults, time);
-        assert!(
-            lanes.lanes.len() > 1,
-            "labels this long need more than one lane"
-        );
-        assert_eq!(lanes.lanes.iter().flatten().count(), faults.len());
-        for lane in &lanes.lanes {
-            for pair in lane.windows(2) {
-                assert!(
-                    extent(pair[0], time).1 <= extent(pair[1], time).0,
-                    "{pair:?}"
-                );
-            }
-        }
+        assert_eq!(names, [("cut", 2), ("kill", 1)]);
+        assert!(lanes.height() > 2.0 * BAND);
     }
 
     #[test]
-    fn a_label_stays_inside_the_drawing() {
+    fn a_name_stays_inside_the_drawing() {
         let time = Scale::new(10_000, LEFT, RIGHT);
-        let late = fault("the last fault of a run, near its very end", 9_900, 10_000);
-        let (anchor, at) = label(&late, time);
-        assert_eq!(anchor, "end");
-        assert!(at <= RIGHT && at - letters(&words(&late)) >= 0.0);
+        let late = [fault(
+            "the last fault of a run, near its very end",
+            9_900,
+            10_000,
+        )];
+        let lanes = lanes(&late);
+        assert_eq!(label(&lanes.0[0], time), ("end", RIGHT));
     }
 }

@@ -17,7 +17,7 @@ pub(super) fn draw(figures: &Figures, time: Scale, top: f64, bottom: f64) -> Mar
     let above = Scale::new(up, zero, top);
     let below = Scale::new(down, zero, bottom);
     html! {
-        (grid(&above, &below, figures.bin_ms, top))
+        (grid(&above, &below, figures.bin_ms, bottom))
         @for bin in &figures.timeline { (bar(bin, figures.bin_ms, time, above, below)) }
         line.zero x1=(px(LEFT)) x2=(px(RIGHT)) y1=(px(zero)) y2=(px(zero)) {}
     }
@@ -51,13 +51,13 @@ fn bar(bin: &Bin, bin_ms: u64, time: Scale, above: Scale, below: Scale) -> Marku
     }
 }
 
-fn grid(above: &Scale, below: &Scale, bin_ms: u64, top: f64) -> Markup {
+fn grid(above: &Scale, below: &Scale, bin_ms: u64, bottom: f64) -> Markup {
     let lines = [(above, above.max()), (above, 0), (below, below.max())];
     html! {
         @for (scale, value) in lines {
             line.grid x1=(px(LEFT)) x2=(px(RIGHT)) y1=(px(scale.at(value))) y2=(px(scale.at(value))) {}
             text.axis x=(px(LEFT - 5.0)) y=(px(scale.at(value) + 4.0)) text-anchor="end" { (whole(value)) }
         }
-        text.axis x="0" y=(px(top - 14.0)) { "answers per " (ms(bin_ms)) }
+        text.axis x="0" y=(px(bottom + 31.0)) { "answers per " (ms(bin_ms)) }
     }
 }
