@@ -18,17 +18,32 @@ FUZZ_SECONDS ?= 60
 # What could not run on this machine: `make test` shows and counts it.
 SKIPS := $(CARGO_TARGET_DIR)/skips
 
-.PHONY: help dev demo build test lint fuzz audit tools
+# The fault suite. What it finds lies in the target folder: results, histories of failures, the page.
+CHAOS := $(CARGO_TARGET_DIR)/debug/quorate-chaos
+CHAOS_OUT := $(CARGO_TARGET_DIR)/chaos
+FOUND := $(addprefix $(CHAOS_OUT)/,simulation.json mutants.json run.json)
+SEED ?= 1
+COUNT ?= 200
+# How many seeds each mutant gets.
+SEEDS ?= 100
+FOR ?= 1h
+
+.PHONY: help dev demo build test lint fuzz audit tools chaos chaos-sim chaos-mutants chaos-long
 .DEFAULT_GOAL := help
 
 help:
 	@echo 'make dev    three real nodes on this machine, and the story of what they promise'
 	@echo '            (ARGS is passed on: make dev ARGS="--signer-port 7000 --keys p256")'
 	@echo 'make demo   the same story, then exit 0 or 1'
-	@echo 'make test   every test: unit, property, crash, end to end, documentation'
+	@echo 'make test   every test: unit, property, crash, end to end, documentation, and the fault suite'
 	@echo 'make lint   format, clippy, documentation, licences and banned crates'
 	@echo 'make fuzz   the fuzz targets of tezos, FUZZ_SECONDS each (60)'
 	@echo 'make audit  known vulnerabilities (needs the RustSec database from the network)'
+	@echo
+	@echo 'make chaos          faults: 200 simulated schedules, the mutants, real nodes; then the page'
+	@echo 'make chaos-sim      SEED=1 COUNT=200: simulates that many schedules from that seed on'
+	@echo 'make chaos-mutants  SEEDS=100: faults built into the signer; each must be noticed'
+	@echo 'make chaos-long     FOR=2h: real nodes with new seeds, until one of them breaks a promise'
 
 dev: build
 	@exec $(QUORATE) dev $(ARGS)
@@ -42,15 +57,54 @@ build:
 	@cargo build $(SELECTION)
 
 # `--all-targets` leaves documentation tests out, so they are a second run over the same artefacts.
-# Both always run: a failure in the first must not hide one in the second.
+# All of them always run: a failure in one must not hide one in the next.
 test:
 	@deploy/prerequisites.sh test
 	@$(say_rocksdb)
-	@status=0; rm -f $(SKIPS); export QUORATE_SKIPS=$(SKIPS); \
+	@rm -f $(SKIPS) $(FOUND)
+	@status=0; export QUORATE_SKIPS=$(SKIPS) QUORATE_CHAOS_OUT=$(CHAOS_OUT); \
 	cargo test $(SELECTION) --no-fail-fast || status=1; \
 	cargo test --workspace --doc --locked --no-fail-fast || status=1; \
+	QUORATE_MUTANT_SEEDS=10 $(MUTANTS) || status=1; \
+	$(REAL) || status=1; \
+	$(PAGE) || status=1; \
 	if [ -s $(SKIPS) ]; then cat $(SKIPS); echo "$$(wc -l < $(SKIPS)) skipped"; fi; \
 	exit $$status
+
+# The same three parts as in `make test`, without the other tests.
+chaos: build
+	@deploy/prerequisites.sh test
+	@rm -f $(SKIPS) $(FOUND)
+	@status=0; export QUORATE_SKIPS=$(SKIPS) QUORATE_CHAOS_OUT=$(CHAOS_OUT); \
+	$(CHAOS) sim --seed 1 --count 200 || status=1; \
+	QUORATE_MUTANT_SEEDS=10 $(MUTANTS) || status=1; \
+	$(REAL) || status=1; \
+	$(PAGE) || status=1; \
+	if [ -s $(SKIPS) ]; then cat $(SKIPS); echo "$$(wc -l < $(SKIPS)) skipped"; fi; \
+	exit $$status
+
+chaos-sim: build
+	@QUORATE_CHAOS_OUT=$(CHAOS_OUT) $(CHAOS) sim --seed $(SEED) --count $(COUNT) --coverage
+
+chaos-mutants:
+	@deploy/prerequisites.sh build
+	@$(say_rocksdb)
+	@QUORATE_CHAOS_OUT=$(CHAOS_OUT) QUORATE_MUTANT_SEEDS=$(SEEDS) $(MUTANTS)
+
+chaos-long: build
+	@deploy/prerequisites.sh test
+	@status=0; export QUORATE_CHAOS_OUT=$(CHAOS_OUT); \
+	$(CHAOS) long $(FOR) || status=1; \
+	$(PAGE) || status=1; \
+	exit $$status
+
+# The mutants are compiled into this one test and nothing else.
+MUTANTS := cargo test --workspace --locked --features chaos/mutants --test mutants
+# Compiling with another feature leaves other binaries behind under the same names: the real nodes
+# are put back first (that takes a second), so that what runs is what is released.
+REAL := { cargo build $(SELECTION) && $(CHAOS) run; }
+PAGE := $(CHAOS) report --merged $(CHAOS_OUT)/results.json --out $(CHAOS_OUT)/index.html \
+	$$(ls $(FOUND) 2>/dev/null)
 
 # `-D warnings` goes behind `--` and into RUSTDOCFLAGS: in RUSTFLAGS it would rebuild everything.
 lint: tools

@@ -4,7 +4,8 @@
 # Silent, and done in a few milliseconds, when nothing is missing.
 #
 #   deploy/prerequisites.sh build    a C++ compiler, make, pkg-config, libclang, Rust
-#   deploy/prerequisites.sh test     the same, strace (fsync faults), Node.js with npm (taquito)
+#   deploy/prerequisites.sh test     the same, strace (fsync faults), Node.js with npm (taquito),
+#                                    FUSE 3 (power cuts), libfaketime (clocks)
 set -eu
 
 purpose=${1:-build}
@@ -36,6 +37,8 @@ if [ "$purpose" = test ]; then
 	need strace strace
 	need nodejs node
 	need npm npm
+	need fuse3 fusermount3
+	need faketime faketime
 fi
 
 if [ -n "$missing" ]; then
@@ -56,8 +59,8 @@ if [ -n "$missing" ]; then
 			apt-get install -y -qq --no-install-recommends $missing >/dev/null
 	else
 		echo "missing:$missing (the names are Debian's); install them with this system's package manager, then run this again" >&2
-		echo "  Fedora: dnf install gcc-c++ make pkgconf-pkg-config clang-devel strace nodejs npm" >&2
-		echo "  Arch:   pacman -S gcc make pkgconf clang strace nodejs npm" >&2
+		echo "  Fedora: dnf install gcc-c++ make pkgconf-pkg-config clang-devel strace nodejs npm fuse3 libfaketime" >&2
+		echo "  Arch:   pacman -S gcc make pkgconf clang strace nodejs npm fuse3 libfaketime" >&2
 		exit 1
 	fi
 fi

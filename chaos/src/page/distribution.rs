@@ -7,7 +7,7 @@ use super::scale::{Scale, px, step};
 use crate::results::{HAND_OVER, KILL_LEADER, ScenarioResult};
 
 const LEFT: f64 = 40.0;
-const RIGHT: f64 = 590.0;
+const RIGHT: f64 = 450.0;
 const TOP: f64 = 22.0;
 const BOTTOM: f64 = 152.0;
 
@@ -74,7 +74,7 @@ fn plot(id: &str, title: &str, gaps: &[u64], longest: u64) -> Markup {
     let up = Scale::new(most, BOTTOM, TOP);
     html! {
         figure {
-            svg viewBox="0 0 600 190" role="img" aria-labelledby={ (id) "-title " (id) "-desc" } {
+            svg viewBox="0 0 460 190" role="img" aria-labelledby={ (id) "-title " (id) "-desc" } {
                 title id={ (id) "-title" } { (title) }
                 desc id={ (id) "-desc" } { (told(gaps)) }
                 @for (from, number) in &bars {
