@@ -26,6 +26,8 @@ enum Command {
     Run(crate::real::Args),
     /// The same again and again with new seeds, for as long as asked.
     Long(crate::real::LongArgs),
+    /// A file system that loses what was not fsynced, on command.
+    Lossyfs(lossyfs::cli::Args),
     /// Judge the history of a run that was kept.
     Judge(judge::Args),
     /// Make one page from files of results.
@@ -38,8 +40,28 @@ impl Cli {
         match self.command {
             Command::Run(args) => crate::real::run(&args),
             Command::Long(args) => crate::real::long(&args),
+            Command::Lossyfs(args) => lossyfs::cli::run(&args),
             Command::Judge(args) => judge::run(&args),
             Command::Report(args) => report::run(&args),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_one_that_clap_can_read() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_help_of_every_subcommand_says_what_it_does() {
+        for command in Cli::command().get_subcommands() {
+            assert!(command.get_about().is_some(), "{}", command.get_name());
         }
     }
 }

@@ -177,7 +177,10 @@ fn count(row: &ScenarioResult, tally: &mut Tally) {
 
 fn chosen(only: &[String]) -> Vec<Scenario> {
     let wanted = |scenario: &Scenario| {
-        only.is_empty() || only.iter().any(|part| scenario.name.contains(part.as_str()))
+        only.is_empty()
+            || only
+                .iter()
+                .any(|part| scenario.name.contains(part.as_str()))
     };
     scenario::all().into_iter().filter(wanted).collect()
 }

@@ -25,7 +25,9 @@ pub(crate) fn read(file: &Path) -> Result<Vec<Line>, Failed> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(error) => return Err(Failed::file(file)(error)),
     };
-    let whole = text.rfind('\n').map_or("", |end| text.get(..end).unwrap_or_default());
+    let whole = text
+        .rfind('\n')
+        .map_or("", |end| text.get(..end).unwrap_or_default());
     let mut lines = Vec::new();
     for (number, line) in whole.lines().enumerate() {
         match parse(line) {
@@ -33,7 +35,9 @@ pub(crate) fn read(file: &Path) -> Result<Vec<Line>, Failed> {
             Ok(None) => {}
             Err(error) => {
                 let place = format!("{} line {}", file.display(), number.saturating_add(1));
-                return Err(Failed::step(format!("{place} is no line of a history: {error}")));
+                return Err(Failed::step(format!(
+                    "{place} is no line of a history: {error}"
+                )));
             }
         }
     }
@@ -68,7 +72,10 @@ pub(crate) fn marks(keys: &[KeyReport]) -> Vec<Mark> {
             kind: kind(mark.kind),
             level: i64::from(mark.level.get()),
             round: i64::from(mark.round.get()),
-            digest: mark.digest.map(|digest| digest.to_string()).unwrap_or_default(),
+            digest: mark
+                .digest
+                .map(|digest| digest.to_string())
+                .unwrap_or_default(),
         });
         told.collect::<Vec<_>>()
     };
@@ -111,7 +118,10 @@ mod tests {
         let Event::Applied { node, entry, mark } = &line.event else {
             panic!("{line:?}");
         };
-        assert_eq!((line.at_us, *node, *entry), (7, 2, Entry { term: 3, index: 9 }));
+        assert_eq!(
+            (line.at_us, *node, *entry),
+            (7, 2, Entry { term: 3, index: 9 })
+        );
         assert_eq!((mark.kind, mark.level), (Kind::Preattestation, 5));
     }
 

@@ -104,9 +104,7 @@ impl KitKey {
 fn make(curve: Curve, release: ReleaseMode, password: &str) -> Result<KitKey, Failed> {
     let no_randomness = |error: tezos::NoRandomness| Failed::step(error.to_string());
     let secret = SecretKey::generate(curve).map_err(no_randomness)?;
-    let encrypted = secret
-        .encrypt(password.as_bytes())
-        .map_err(no_randomness)?;
+    let encrypted = secret.encrypt(password.as_bytes()).map_err(no_randomness)?;
     Ok(KitKey {
         public_key: secret.public_key().clone(),
         release,

@@ -1,8 +1,8 @@
 //! The load: two bakers that share every key and want another message at every slot.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use node::dev::deadline::wait_for;
@@ -164,8 +164,7 @@ impl Race {
     /// then one of long ago.
     async fn slot(&mut self, slot: Slot, kind: Kind) {
         let curve = self.key.curve();
-        let [mine, theirs] =
-            [0, 1].map(|flavour| consensus(curve, kind, CHAIN, slot, flavour));
+        let [mine, theirs] = [0, 1].map(|flavour| consensus(curve, kind, CHAIN, slot, flavour));
         let [first, second, third] = [0; 3].map(|_| self.random.random_range(0..3));
         let [one, other] = &self.bakers;
         let decided = tokio::join!(
@@ -173,7 +172,11 @@ impl Race {
             other.insist(second, &self.key, &theirs)
         );
         self.score.count(decided);
-        let again = if self.random.random_bool(0.5) { &mine } else { &theirs };
+        let again = if self.random.random_bool(0.5) {
+            &mine
+        } else {
+            &theirs
+        };
         one.insist(third, &self.key, again).await;
         if self.random.random_bool(0.1)
             && let Some(old) = self.old.front()

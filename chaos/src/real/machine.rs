@@ -173,7 +173,12 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join(AUDIT);
         seal(&file).unwrap(); // none yet
-        for (written, left) in [("", ""), ("one\n", "one\n"), ("one\ntw", "one\n"), ("on", "")] {
+        for (written, left) in [
+            ("", ""),
+            ("one\n", "one\n"),
+            ("one\ntw", "one\n"),
+            ("on", ""),
+        ] {
             disk::replace(&file, &[written.as_bytes()]).unwrap();
             seal(&file).unwrap();
             assert_eq!(std::fs::read_to_string(&file).unwrap(), left);

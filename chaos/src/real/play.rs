@@ -82,7 +82,10 @@ impl Theatre {
 
     /// Keeps a history beside the results, and gives its name.
     fn keep(&self, scenario: &Scenario, seed: u64, lines: &[Line]) -> Option<String> {
-        let name = format!("{}-{seed}.jsonl", scenario.name.replace([' ', ',', '\''], "-"));
+        let name = format!(
+            "{}-{seed}.jsonl",
+            scenario.name.replace([' ', ',', '\''], "-")
+        );
         let text: Result<Vec<String>, _> = lines.iter().map(serde_json::to_string).collect();
         let mut text = text.ok()?.join("\n");
         text.push('\n');
@@ -132,7 +135,9 @@ fn verdict(
     lines: &[Line],
     last_words: &str,
 ) -> Verdict {
-    let promises = violations.iter().filter(|broken| broken.invariant != "evidence");
+    let promises = violations
+        .iter()
+        .filter(|broken| broken.invariant != "evidence");
     match (scenario.must_be_seen, promises.count(), told) {
         // What a scenario does to the promises, the cluster may notice in its own way too.
         (true, 1.., _) => Verdict::SeenAsItMust(seen(violations)),

@@ -9,7 +9,12 @@ use super::failed::Failed;
 use super::stage::Stage;
 
 /// What a disk may have kept of what was not fsynced: the scenarios go through all of them.
-pub(crate) const MODES: [Survival; 4] = [Survival::Drop, Survival::Prefix, Survival::Torn, Survival::Random];
+pub(crate) const MODES: [Survival; 4] = [
+    Survival::Drop,
+    Survival::Prefix,
+    Survival::Torn,
+    Survival::Random,
+];
 
 /// How long an armed cut may wait for its fsync.
 const ARMED: Duration = Duration::from_secs(20);

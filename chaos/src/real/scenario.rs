@@ -59,7 +59,9 @@ impl Need {
     /// What is missing, in words; `None` if it is there.
     pub(crate) fn missing(self) -> Option<String> {
         match self {
-            Self::Fuse => lossyfs::available().err().map(|missing| missing.to_string()),
+            Self::Fuse => lossyfs::available()
+                .err()
+                .map(|missing| missing.to_string()),
             Self::Root => (!rustix::process::geteuid().is_root()).then(|| "not root".to_owned()),
             Self::File(path, package) => (!std::path::Path::new(path).exists())
                 .then(|| format!("{path} is not there (package {package})")),

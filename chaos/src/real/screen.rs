@@ -45,7 +45,10 @@ pub(super) fn ended(row: &ScenarioResult, histories: &Path) {
         eprintln!("{why}");
     }
     for broken in row.violations.iter().take(5) {
-        eprintln!("  {} at {} ms: {}", broken.invariant, broken.at_ms, broken.words);
+        eprintln!(
+            "  {} at {} ms: {}",
+            broken.invariant, broken.at_ms, broken.words
+        );
     }
     if let Some(history) = &row.history {
         let file = histories.parent().unwrap_or(histories).join(history);
@@ -85,7 +88,9 @@ pub(super) fn table(rows: &[ScenarioResult]) {
     );
     for row in rows {
         let figures = &row.figures;
-        let recovery = figures.recovery_ms.map_or_else(|| "-".to_owned(), |ms| ms.to_string());
+        let recovery = figures
+            .recovery_ms
+            .map_or_else(|| "-".to_owned(), |ms| ms.to_string());
         println!(
             "{:<36} {:>8} {:>7} {:>7} {:>7} {:>5} {:>8} {:>9} {:>6.1}  {}",
             row.name,

@@ -161,7 +161,9 @@ impl Stage {
     /// # Errors
     /// If there are none yet.
     pub(crate) fn load(&self) -> Result<&Load, Failed> {
-        self.load.as_ref().ok_or_else(|| Failed::step("nobody bakes yet"))
+        self.load
+            .as_ref()
+            .ok_or_else(|| Failed::step("nobody bakes yet"))
     }
 
     /// The machines.
@@ -169,7 +171,9 @@ impl Stage {
     /// # Errors
     /// If there are none yet.
     pub(crate) fn world(&self) -> Result<&World, Failed> {
-        self.world.as_ref().ok_or_else(|| Failed::step("there are no machines yet"))
+        self.world
+            .as_ref()
+            .ok_or_else(|| Failed::step("there are no machines yet"))
     }
 
     /// The machines, to start and break them.
@@ -177,7 +181,9 @@ impl Stage {
     /// # Errors
     /// If there are none yet.
     pub(crate) fn world_mut(&mut self) -> Result<&mut World, Failed> {
-        self.world.as_mut().ok_or_else(|| Failed::step("there are no machines yet"))
+        self.world
+            .as_mut()
+            .ok_or_else(|| Failed::step("there are no machines yet"))
     }
 
     /// The keys that every cluster of the run gets.
@@ -217,7 +223,10 @@ impl Stage {
     /// # Errors
     /// If a node does not come back. That nothing is signed is for the judge to say.
     pub(crate) async fn heal(&mut self) -> Result<(), Failed> {
-        let nodes: Vec<u64> = NODES.into_iter().filter(|id| !self.lost.contains(id)).collect();
+        let nodes: Vec<u64> = NODES
+            .into_iter()
+            .filter(|id| !self.lost.contains(id))
+            .collect();
         self.journal.record(Event::Healed {
             bound_us: u64::try_from(SIGNED_WITHIN.as_micros()).unwrap_or(u64::MAX),
             nodes: nodes.clone(),
@@ -278,8 +287,14 @@ impl Stage {
         for machine in world.machines() {
             let log = std::fs::read_to_string(machine.process().log()).unwrap_or_default();
             let lines: Vec<&str> = log.lines().collect();
-            let last = lines.get(lines.len().saturating_sub(15)..).unwrap_or_default();
-            words.push_str(&format!("--- node {}:\n{}\n", machine.id(), last.join("\n")));
+            let last = lines
+                .get(lines.len().saturating_sub(15)..)
+                .unwrap_or_default();
+            words.push_str(&format!(
+                "--- node {}:\n{}\n",
+                machine.id(),
+                last.join("\n")
+            ));
         }
         words
     }

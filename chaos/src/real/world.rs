@@ -156,7 +156,11 @@ impl World {
     /// # Errors
     /// If it has not within `limit`.
     pub(crate) async fn ended(&mut self, id: u64, limit: Duration) -> Result<Option<i32>, Failed> {
-        let status = self.machine_mut(id)?.process_mut().wait_ended(limit).await?;
+        let status = self
+            .machine_mut(id)?
+            .process_mut()
+            .wait_ended(limit)
+            .await?;
         let code = status.code();
         self.journal.record(Event::Ended { node: id, code });
         Ok(code)
@@ -290,7 +294,11 @@ impl World {
     /// The nodes whose process runs, as far as was looked.
     pub(crate) fn running(&self) -> Vec<u64> {
         let running = |machine: &&Machine| machine.process().pid().is_some();
-        self.machines.iter().filter(running).map(Machine::id).collect()
+        self.machines
+            .iter()
+            .filter(running)
+            .map(Machine::id)
+            .collect()
     }
 
     /// Waits until these nodes could get a signature now.

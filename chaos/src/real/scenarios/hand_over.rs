@@ -70,9 +70,18 @@ async fn told_to_go(stage: &mut Stage) -> Result<(), Failed> {
         stage.signs(BETWEEN).await?;
         let leader = stage.world()?.leader().await?;
         let struck = now_us();
-        stage.world()?.machine(leader)?.process().signal(Signal::TERM)?;
+        stage
+            .world()?
+            .machine(leader)?
+            .process()
+            .signal(Signal::TERM)?;
         let code = stage.world_mut()?.ended(leader, DRAINED_WITHIN).await?;
-        let fault = stage.fault(struck, HAND_OVER, &[leader], "SIGTERM was sent, and it exited 0");
+        let fault = stage.fault(
+            struck,
+            HAND_OVER,
+            &[leader],
+            "SIGTERM was sent, and it exited 0",
+        );
         stage.signs(BETWEEN).await?;
         if code != Some(0) {
             let words = format!("node {leader} was told to end, and exited with {code:?}");

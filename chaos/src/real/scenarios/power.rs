@@ -92,7 +92,10 @@ async fn of_two(stage: &mut Stage) -> Result<(), Failed> {
     for (number, survival) in MODES.into_iter().enumerate() {
         let (leader, followers) = stage.world()?.roles().await?;
         let (name, dark) = match number % 2 {
-            0 => ("power cut of the leader and a follower", vec![leader, stage.one_of(&followers)?]),
+            0 => (
+                "power cut of the leader and a follower",
+                vec![leader, stage.one_of(&followers)?],
+            ),
             _ => ("power cut of both followers", followers),
         };
         let cut = stage.cut_power(name, &dark)?;

@@ -55,7 +55,11 @@ async fn during_init(stage: &mut Stage) -> Result<(), Failed> {
     let mut before = true;
     while n <= fsyncs {
         stage.machines(Ground::Lossy, &Settings::default())?;
-        let fsync = if before { Fsync::Before(n) } else { Fsync::After(n) };
+        let fsync = if before {
+            Fsync::Before(n)
+        } else {
+            Fsync::After(n)
+        };
         let disk = stage.world()?.machine(1)?.disk()?;
         let started = disk.stats().fsyncs;
         arm(&disk, fsync);
@@ -76,7 +80,9 @@ async fn during_init(stage: &mut Stage) -> Result<(), Failed> {
         n = n.saturating_add(stage.random.random_range(1..4));
     }
     if n < 8 {
-        return Err(Failed::step(format!("`quorate init` was cut at no fsync beyond {n}")));
+        return Err(Failed::step(format!(
+            "`quorate init` was cut at no fsync beyond {n}"
+        )));
     }
     // What was made under cuts is a node like any other: the last one joins a cluster.
     let keys = stage.world()?.kit().keys.clone();
@@ -139,13 +145,21 @@ async fn during_form(stage: &mut Stage) -> Result<(), Failed> {
         let lines = world.lines().await?;
         let struck = stage.one_of(&NODES)?;
         let n = stage.random.random_range(1..9);
-        let fsync = if round % 2 == 0 { Fsync::Before(n) } else { Fsync::After(n) };
+        let fsync = if round % 2 == 0 {
+            Fsync::Before(n)
+        } else {
+            Fsync::After(n)
+        };
         arm(&stage.world()?.machine(struck)?.disk()?, fsync);
         for id in NODES {
             // One of them may be cut in the middle of it; the others may find no leader.
             drop(stage.world()?.form_on(id, &lines).await);
         }
-        stage.world()?.machine(struck)?.wait_frozen("power cut during form", PATIENCE).await?;
+        stage
+            .world()?
+            .machine(struck)?
+            .wait_frozen("power cut during form", PATIENCE)
+            .await?;
         let cut = stage.dark("power cut during form", &[struck], now_us())?;
         let survival = stage.any_mode();
         stage.restore_power(cut, survival)?;
@@ -176,20 +190,34 @@ async fn during_enrol(stage: &mut Stage) -> Result<(), Failed> {
     for (round, (key, survival)) in keys.iter().zip(MODES).enumerate() {
         let leader = stage.world()?.leader().await?;
         let n = stage.random.random_range(1..4);
-        let fsync = if round % 2 == 0 { Fsync::Before(n) } else { Fsync::After(n) };
+        let fsync = if round % 2 == 0 {
+            Fsync::Before(n)
+        } else {
+            Fsync::After(n)
+        };
         let order = stage.journal.number();
         stage.journal.record(Event::Ordered {
             order,
             action: Action::Enrol(key.told()),
         });
         arm(&stage.world()?.machine(leader)?.disk()?, fsync);
-        let first = stage.world()?.enrol(leader, std::slice::from_ref(key)).await;
-        stage.world()?.machine(leader)?.wait_frozen("power cut during enrol", PATIENCE).await?;
+        let first = stage
+            .world()?
+            .enrol(leader, std::slice::from_ref(key))
+            .await;
+        stage
+            .world()?
+            .machine(leader)?
+            .wait_frozen("power cut during enrol", PATIENCE)
+            .await?;
         let cut = stage.dark("power cut during enrol", &[leader], now_us())?;
         stage.restore_power(cut, survival)?;
         stage.world_mut()?.lines().await?;
         stage.world()?.leader().await?;
-        let again = stage.world()?.enrol(leader, std::slice::from_ref(key)).await;
+        let again = stage
+            .world()?
+            .enrol(leader, std::slice::from_ref(key))
+            .await;
         enrolled_once(stage, key, leader, &first, &again).await?;
         stage.journal.record(Event::Obeyed {
             order,

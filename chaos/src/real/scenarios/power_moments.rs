@@ -103,12 +103,21 @@ const NAME: &str = "power cut during a snapshot";
 
 async fn during_a_snapshot(stage: &mut Stage) -> Result<(), Failed> {
     let settings = Settings {
-        sections: vec![format!("[log_of_entries]\nsnapshot_every = {SNAPSHOT_EVERY}\n")],
+        sections: vec![format!(
+            "[log_of_entries]\nsnapshot_every = {SNAPSHOT_EVERY}\n"
+        )],
         ..Settings::default()
     };
     stage.cluster_with(Ground::Lossy, &settings).await?;
-    for survival in [Survival::Drop, Survival::Torn, Survival::Random, Survival::Drop] {
-        let node = *NODES.get(stage.random.random_range(0..NODES.len())).unwrap_or(&1);
+    for survival in [
+        Survival::Drop,
+        Survival::Torn,
+        Survival::Random,
+        Survival::Drop,
+    ] {
+        let node = *NODES
+            .get(stage.random.random_range(0..NODES.len()))
+            .unwrap_or(&1);
         wait_for_a_snapshot(stage, node).await?;
         let cut = stage.cut_power(NAME, &[node])?;
         stage.world()?.machine(node)?.disk()?.slow(Slow::Not);
