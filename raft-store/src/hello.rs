@@ -10,6 +10,7 @@ use tezos::PublicKeyHash;
 
 use crate::{
     codec::as_wire,
+    mutant::{self, Mutant},
     types::{Fingerprint, LogId, Vote},
 };
 
@@ -150,12 +151,28 @@ impl PeerMemory {
     /// # Errors
     /// The first reason not to believe the peer.
     pub fn judge(&mut self, hello: &Hello) -> Result<(), Suspect> {
+        if self.lets_go_of_the_past(hello) {
+            let incarnation = self.incarnation;
+            *self = Self {
+                incarnation,
+                ..Self::default()
+            };
+        }
         self.suspect(hello).map_or(Ok(()), Err)?;
         self.incarnation = Some(hello.incarnation);
         self.boot = Some(hello.boot);
         self.vote = hello.vote;
         self.committed = self.committed.max(hello.committed);
         Ok(())
+    }
+
+    /// Whether a hello is held to nothing that an earlier start said. None is.
+    fn lets_go_of_the_past(&self, hello: &Hello) -> bool {
+        let another = self.boot.is_some_and(|boot| boot != hello.boot);
+        let is_new = hello.vote.is_none() && hello.durable.is_none();
+        (another && mutant::active(Mutant::OlderDiskAccepted))
+            || (another && mutant::active(Mutant::CloneAccepted))
+            || (is_new && mutant::active(Mutant::WipedDiskAccepted))
     }
 
     fn suspect(&self, hello: &Hello) -> Option<Suspect> {

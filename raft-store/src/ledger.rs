@@ -5,6 +5,8 @@
 //! never a refusal, and frees nothing (R5, R15).
 
 mod mint;
+#[cfg(feature = "mutants")]
+mod mistake;
 mod outstanding;
 mod propose;
 

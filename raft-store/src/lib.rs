@@ -12,6 +12,7 @@ pub mod identity;
 pub mod ledger;
 pub mod machine;
 pub mod memory;
+pub mod mutant;
 pub mod policy;
 pub mod rocks;
 pub mod rule;

@@ -30,6 +30,7 @@ pub use self::image::DiskImage;
 use self::image::{Image, Write};
 pub use self::log::MemoryLog;
 pub use self::state::MemoryState;
+use crate::mutant::{self, Mutant};
 use crate::rocks::check::Found;
 use crate::rocks::sync::{Job, Progress};
 use crate::types::{LogId, Vote};
@@ -266,7 +267,10 @@ impl MemoryDisk {
     /// Log and state for the process of `epoch`, all of them synced.
     fn open_in(&self, epoch: u64) -> (MemoryLog, MemoryState, Found) {
         let mut medium = self.lock();
-        let synced = medium.settle(usize::MAX);
+        let synced = match mutant::active(Mutant::RestartTrustsPageCache) {
+            true => Vec::new(),
+            false => medium.settle(usize::MAX),
+        };
         let found = medium.live.found();
         let progress = Progress::new(found.vote, found.last, found.committed);
         medium.progress = Some(Arc::clone(&progress));
@@ -293,10 +297,27 @@ impl MemoryDisk {
         for write in &batch {
             medium.live.apply(write);
         }
+        if mutant::active(Mutant::PurgeBeforeSnapshotDurable) {
+            // As if the log had a write-ahead log of its own, which is synced by itself.
+            for write in batch
+                .iter()
+                .filter(|write| matches!(write, Write::Purge(_)))
+            {
+                medium.durable.apply(write);
+            }
+        }
         medium.pending.push(batch);
         let Some(job) = job else {
             return Ok(());
         };
+        if job.is_hasty() {
+            let progress = medium.progress.clone();
+            drop(medium);
+            if let Some(progress) = progress {
+                progress.complete([job]);
+            }
+            return Ok(());
+        }
         medium.jobs.push(job);
         let (held, driver) = (medium.held, medium.driver.clone());
         drop(medium);

@@ -13,6 +13,7 @@ use std::collections::BTreeSet;
 use tezos::{ChainId, Curve, Kind, Level, PublicKeyHash, Slot};
 
 use crate::command::{Act, Advance, Answer, PermitAsked, Permitted, Proposal, Record, Refusal};
+use crate::mutant::{self, Mutant};
 use crate::state::{CHAINS_MAX, Chains, Key, Mark, Stamp, State};
 
 /// The levels that a mark may always rise at once.
@@ -65,7 +66,9 @@ fn advance(state: &mut State, asked: &Advance, at_s: u64) -> Result<Answer, Refu
         }),
         Some((Ordering::Equal, mark)) => match &mark.stamp {
             Stamp::Burnt => Err(Refusal::Burnt { slot }),
-            Stamp::Signed { digest: other, .. } if *other != digest => {
+            Stamp::Signed { digest: other, .. }
+                if *other != digest && !mutant::active(Mutant::TwoDigestsForOneSlot) =>
+            {
                 Err(Refusal::Conflict { slot })
             }
             Stamp::Signed { .. } => Ok(granted),
@@ -104,7 +107,9 @@ fn record(state: &mut State, record: &Record) -> Result<Answer, Refusal> {
         .keys
         .get_mut(&record.advance.key)
         .ok_or(Refusal::Unknown)?;
-    gate(key, locked, &record.advance)?;
+    if !mutant::active(Mutant::RecordNotGated) {
+        gate(key, locked, &record.advance)?;
+    }
     let never = Refusal::NeverGranted { slot };
     let mark = key
         .marks
@@ -121,6 +126,9 @@ fn record(state: &mut State, record: &Record) -> Result<Answer, Refusal> {
             Err(Refusal::Conflict { slot })
         }
         (Ordering::Equal, Stamp::Signed { signature, .. }) => {
+            if mutant::active(Mutant::SecondRecordWins) {
+                *signature = None;
+            }
             let winner = signature.get_or_insert_with(|| record.signature.clone());
             Ok(Answer::Recorded {
                 digest,
@@ -163,7 +171,7 @@ fn gate(key: &Key, locked: bool, asked: &Advance) -> Result<(), Refusal> {
     if !key.kinds.contains(&kind) {
         return Err(Refusal::KindNotAllowed { kind });
     }
-    if slot.level < floor {
+    if slot.level < floor && !mutant::active(Mutant::FloorIgnored) {
         return Err(Refusal::BelowFloor { asked: slot, floor });
     }
     Ok(())

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use openraft::{Config, ConfigError, SnapshotPolicy};
+use raft_store::mutant::{self, Mutant};
 
 use crate::config::Times;
 use crate::peers::link::SNAPSHOT_TIME;
@@ -47,7 +48,7 @@ pub(super) fn of(times: &Times, snapshots: Snapshots) -> Result<Arc<Config>, Con
         replication_lag_threshold: snapshots.every.saturating_mul(2),
         // A leader that comes back must be elected: resuming its term would rewrite a (term, index)
         // that a power cut took from its disk but not from a follower's.
-        enable_leader_restore: Some(false),
+        enable_leader_restore: Some(mutant::active(Mutant::LeaderRestoreLeftOn)),
         // A node that cannot win does not raise the term of one that leads.
         enable_pre_vote: Some(true),
         // A node stands for election once it has heard its peers (`peers::candidacy`).

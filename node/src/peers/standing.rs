@@ -18,6 +18,7 @@ use std::time::Duration;
 
 use raft_store::folder::PeersMemory;
 use raft_store::hello::{Boot, Hello};
+use raft_store::mutant::{self, Mutant};
 use raft_store::types::{Fingerprint, LogId, Vote};
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
@@ -317,6 +318,9 @@ impl PeerState {
         let earlier = self.admitted.filter(|&earlier| earlier != boot)?;
         let (hello, heard_at) = (self.hello.as_ref()?, self.heard_at?);
         let silent = heard_at.elapsed();
+        if mutant::active(Mutant::CloneAccepted) {
+            return None;
+        }
         (silent < presence && !hello.draining && boot.counter > earlier.counter).then(|| {
             format!(
                 "boot {} of this node was heard {} ms ago, this is boot {}: a copy of its data \
@@ -334,6 +338,7 @@ impl PeerState {
     fn forgot(&self, hello: &Hello, reign: Option<(Vote, Option<LogId>)>) -> Option<String> {
         let ((vote, acked), (now, _)) = (self.acked?, reign?);
         let falls = vote == now && hello.vote == Some(now) && hello.durable < Some(acked);
+        let falls = falls && !mutant::active(Mutant::OlderDiskAccepted);
         falls.then(|| {
             let ends = hello.durable.map_or_else(|| "nothing".to_owned(), |id| id.to_string());
             format!(

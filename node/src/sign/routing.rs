@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use raft_store::mutant::{self, Mutant};
 use raft_store::runtime;
 use tokio::time::{Instant, timeout_at};
 
@@ -78,7 +79,7 @@ impl<P: Peers> SignPath<P> {
                 Ok(leader) => leader,
                 Err(failed) => return self.leave(&trail, failed.into()),
             };
-            let reply = if leader == self.peers.me() {
+            let reply = if leader == self.peers.me() || mutant::active(Mutant::FollowerSigns) {
                 self.here(ask, None, deadline).await
             } else {
                 self.there(leader, ask, deadline, &trail).await

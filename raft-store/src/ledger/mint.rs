@@ -9,6 +9,7 @@ use tezos::{PublicKey, PublicKeyHash, Signature};
 use super::outstanding::Ticket;
 use super::propose::{Committed, Unavailable};
 use crate::command::{Advance, Answer, Record, Refusal};
+use crate::mutant::{self, Mutant};
 use crate::policy::{Slotless, Slotted, Subject};
 use crate::state::ReleaseMode;
 use crate::types::EntryId;
@@ -259,6 +260,7 @@ impl Signed {
         } = &self.grant;
         match release {
             ReleaseMode::AfterCommit => None,
+            ReleaseMode::AfterRecord if mutant::active(Mutant::RecordSkipped) => None,
             ReleaseMode::AfterRecord => Some(Record {
                 advance: advance_of(key, consensus),
                 signature: self.signature.clone(),

@@ -60,6 +60,18 @@ impl<D: StateDisk> Ledger<D> {
         act: Act,
         deadline: Instant,
     ) -> Result<Committed, Unavailable> {
+        #[cfg(feature = "mutants")]
+        if let Some(mistaken) = self.mistaken(&act, deadline).await {
+            return mistaken;
+        }
+        self.proposed(act, deadline).await
+    }
+
+    pub(super) async fn proposed(
+        &self,
+        act: Act,
+        deadline: Instant,
+    ) -> Result<Committed, Unavailable> {
         let proposal = Proposal {
             at_s: (self.clock)(),
             act,

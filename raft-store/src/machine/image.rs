@@ -36,6 +36,8 @@ impl Reach {
 pub(super) fn write(last: Option<LogId>, state: &State) -> io::Result<Vec<u8>> {
     let mut body = Vec::new();
     push(&mut body, &Reach::of(last))?;
+    #[cfg(feature = "mutants")]
+    let state = &stale(state);
     for (key, value) in rows::write_all(state)? {
         push(&mut body, &(ByteBuf::from(key), ByteBuf::from(value)))?;
     }
@@ -47,6 +49,24 @@ pub(super) fn write(last: Option<LogId>, state: &State) -> io::Result<Vec<u8>> {
         &body,
     ]
     .concat())
+}
+
+/// The state from a moment before, if the mutant is active.
+#[cfg(feature = "mutants")]
+fn stale(state: &State) -> State {
+    use crate::mutant::{Mutant, active};
+    let mut state = state.clone();
+    if active(Mutant::SnapshotWithStaleMark) {
+        let marks = state
+            .keys
+            .values_mut()
+            .flat_map(|key| key.marks.values_mut());
+        for mark in marks {
+            let below = mark.slot.level.get().saturating_sub(1);
+            mark.slot.level = tezos::Level::new(below).unwrap_or(mark.slot.level);
+        }
+    }
+    state
 }
 
 /// The state in a snapshot that `meta` describes.

@@ -6,6 +6,7 @@ use super::{MemoryDisk, Write, tell};
 use crate::{
     codec::{self, Wire},
     machine::{Changes, Loaded, Row, StateDisk},
+    mutant::{self, Mutant},
     types::{LogId, SnapshotMeta},
 };
 
@@ -83,7 +84,9 @@ impl StateDisk for MemoryState {
             .and_then(|(last, ..)| *last);
         if meta.last_log_id >= published {
             let snapshot = Some((meta.last_log_id, frame, bytes.into()));
-            medium.durable.snapshot.clone_from(&snapshot);
+            if !mutant::active(Mutant::PurgeBeforeSnapshotDurable) {
+                medium.durable.snapshot.clone_from(&snapshot);
+            }
             medium.live.snapshot = snapshot;
         }
         Ok(())

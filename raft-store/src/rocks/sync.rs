@@ -16,6 +16,7 @@ use tokio::sync::{oneshot, watch};
 
 use super::Database;
 use crate::{
+    mutant::{self, Mutant},
     types::{LogId, Types, Vote},
     witness::{Logged, Witnessed},
 };
@@ -157,6 +158,17 @@ impl Progress {
             Effect::Vote(vote) => {
                 *self.vote.lock().unwrap_or_else(PoisonError::into_inner) = Some(vote);
             }
+        }
+    }
+}
+
+impl Job {
+    /// Whether this job does not wait for a sync. Every one does.
+    pub(crate) fn is_hasty(&self) -> bool {
+        match self.effect {
+            Effect::Appended(..) => mutant::active(Mutant::AppendNotSynced),
+            Effect::Vote(_) => mutant::active(Mutant::VoteNotSynced),
+            Effect::Truncated(_) | Effect::Purged(_) => false,
         }
     }
 }

@@ -7,6 +7,7 @@ use tezos::{Kind, Round, Slot};
 use super::burn;
 use super::operate::{change_chains, change_release, same_generation, sound, within_limits};
 use crate::command::{Answer, Enrolment, Excess, IMPORTS_MAX, Refusal};
+use crate::mutant::{self, Mutant};
 use crate::state::{Chains, KEYS_MAX, Key, State};
 
 /// Introduces a key, or takes a disabled one into service again. Marks and floors only rise: a
@@ -105,6 +106,9 @@ fn take_imports(key: &mut Key, enrolment: &Enrolment, at_s: u64) -> Result<(), R
         });
     }
     for import in &enrolment.imports {
+        if mutant::active(Mutant::ImportNotBurnt) {
+            continue;
+        }
         let chain = import.chain;
         key.chains
             .floor(chain)
