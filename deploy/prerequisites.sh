@@ -5,7 +5,8 @@
 #
 #   deploy/prerequisites.sh build    a C++ compiler, make, pkg-config, libclang, Rust
 #   deploy/prerequisites.sh test     the same, strace (fsync faults), Node.js with npm (taquito),
-#                                    FUSE 3 (power cuts), libfaketime (clocks)
+#                                    FUSE 3 (power cuts), libfaketime (clocks), unshare and ip
+#                                    (nodes in a network of their own)
 set -eu
 
 purpose=${1:-build}
@@ -39,6 +40,8 @@ if [ "$purpose" = test ]; then
 	need npm npm
 	need fuse3 fusermount3
 	need faketime faketime
+	need util-linux unshare
+	need iproute2 ip
 fi
 
 if [ -n "$missing" ]; then
@@ -59,8 +62,8 @@ if [ -n "$missing" ]; then
 			apt-get install -y -qq --no-install-recommends $missing >/dev/null
 	else
 		echo "missing:$missing (the names are Debian's); install them with this system's package manager, then run this again" >&2
-		echo "  Fedora: dnf install gcc-c++ make pkgconf-pkg-config clang-devel strace nodejs npm fuse3 libfaketime" >&2
-		echo "  Arch:   pacman -S gcc make pkgconf clang strace nodejs npm fuse3 libfaketime" >&2
+		echo "  Fedora: dnf install gcc-c++ make pkgconf-pkg-config clang-devel strace nodejs npm fuse3 libfaketime util-linux iproute" >&2
+		echo "  Arch:   pacman -S gcc make pkgconf clang strace nodejs npm fuse3 libfaketime util-linux iproute2" >&2
 		exit 1
 	fi
 fi

@@ -95,12 +95,17 @@ fn one(number: usize, scenario: &ScenarioResult) -> Markup {
     }
 }
 
+/// So many violations of one run are shown: what follows the first ones is mostly their consequence.
+const VIOLATIONS_SHOWN: usize = 12;
+
 fn violations(scenario: &ScenarioResult) -> Markup {
+    let more = scenario.violations.len().saturating_sub(VIOLATIONS_SHOWN);
     html! {
         ul.violations {
-            @for broken in &scenario.violations {
+            @for broken in scenario.violations.iter().take(VIOLATIONS_SHOWN) {
                 li { strong { (broken.invariant) } " at " (ms(broken.at_ms)) ": " (broken.words) }
             }
+            @if more > 0 { li { "and " (more) " more; judging the history again lists them all" } }
         }
     }
 }

@@ -367,6 +367,15 @@ fn skipped_runs_alone_show_nothing() {
     assert!(
         Summary::of(&skipped)
             .headline
-            .starts_with("Nothing was run")
+            .starts_with("Nothing is shown")
     );
+}
+
+#[test]
+fn a_long_list_of_violations_is_cut_and_says_so() {
+    let mut results = results();
+    let broken = results.scenarios[1].violations[0].clone();
+    results.scenarios[1].violations = vec![broken; 35];
+    let document = Document::parse(&of(&results));
+    assert!(document.text.contains("and 23 more"), "12 are shown");
 }

@@ -35,6 +35,9 @@ impl Summary {
             Grade::NotShown if count.anything() => {
                 "No promise was broken, but not everything was shown."
             }
+            Grade::NotShown if count.failed > 0 || count.skipped > 0 => {
+                "Nothing is shown: no run said anything."
+            }
             Grade::NotShown => "Nothing was run, so nothing is shown.",
             Grade::Broken => "A promise was broken. Do not use this version.",
         };
