@@ -28,6 +28,8 @@ enum Command {
     Long(crate::real::LongArgs),
     /// A file system that loses what was not fsynced, on command.
     Lossyfs(lossyfs::cli::Args),
+    /// Faults built into the signer: says how to run them.
+    Mutants,
     /// Judge the history of a run that was kept.
     Judge(judge::Args),
     /// Make one page from files of results.
@@ -41,10 +43,20 @@ impl Cli {
             Command::Run(args) => crate::real::run(&args),
             Command::Long(args) => crate::real::long(&args),
             Command::Lossyfs(args) => lossyfs::cli::run(&args),
+            Command::Mutants => mutants(),
             Command::Judge(args) => judge::run(&args),
             Command::Report(args) => report::run(&args),
         }
     }
+}
+
+/// **Invariant:** no program that anybody runs has a mutant in it, this one included: they are compiled
+/// into one test.
+fn mutants() -> ExitCode {
+    screen::trouble(
+        "this program has no faults built in; `make chaos-mutants SEEDS=100` builds and runs those that do",
+    );
+    ExitCode::FAILURE
 }
 
 #[cfg(test)]

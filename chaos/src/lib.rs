@@ -1,6 +1,8 @@
 //! Faults, and the verdict on what the signer did under them.
 
 pub mod cli;
+#[cfg(test)]
+mod documents;
 pub mod page;
 pub mod real;
 pub mod results;
