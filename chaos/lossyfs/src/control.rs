@@ -34,7 +34,7 @@ impl Control {
         Self { power }
     }
 
-    /// Cuts the power now: when this returns, every request is answered with EIO, and none that
+    /// Cuts the power now: when this returns, every request is answered with EIO, and no fsync that
     /// was under way can succeed any more. Without effect when it is cut already.
     pub fn cut(&self) -> Cut {
         let cut = self.power.lock().disk.power_off(Trigger::Command);

@@ -97,7 +97,7 @@ impl Mount {
     /// # Errors
     /// If this machine lacks something, or the folder cannot be mounted on.
     pub fn start(point: impl AsRef<Path>, options: Options) -> Result<Self, MountError> {
-        Self::mount(point.as_ref(), options, &config())
+        Self::attach(point.as_ref(), options, &config())
     }
 
     /// The same for a process that does nothing else: the mount also ends when it is killed.
@@ -109,10 +109,10 @@ impl Mount {
         if config.acl == SessionACL::All && helper() {
             config.mount_options.push(MountOption::AutoUnmount);
         }
-        Self::mount(point, options, &config)
+        Self::attach(point, options, &config)
     }
 
-    fn mount(point: &Path, options: Options, config: &Config) -> Result<Self, MountError> {
+    fn attach(point: &Path, options: Options, config: &Config) -> Result<Self, MountError> {
         available()?;
         let refused = |error| MountError::Point {
             point: point.to_owned(),

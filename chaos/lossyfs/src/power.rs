@@ -34,6 +34,20 @@ impl fmt::Debug for Power {
     }
 }
 
+impl State {
+    /// A delayed fsync whose time has come, or that the power went away from.
+    fn take_due(&mut self, now: Instant) -> Option<(Ticket, ReplyEmpty)> {
+        let disk = &self.disk;
+        let is_due = |due: Instant, ticket: &Ticket| due <= now || !disk.is_lit_since(ticket);
+        let key = self
+            .slow
+            .iter()
+            .find(|((due, _), (ticket, _))| is_due(*due, ticket))
+            .map(|(key, _)| *key)?;
+        self.slow.remove(&key)
+    }
+}
+
 impl Power {
     pub(crate) fn new(disk: Disk) -> Arc<Self> {
         Arc::new(Self {
@@ -70,18 +84,15 @@ impl Power {
         let mut state = self.lock();
         loop {
             let now = Instant::now();
-            let dark = state.disk.cut().is_some();
-            let next = state.slow.first_key_value().map(|((due, _), _)| *due);
-            match next {
-                Some(due) if dark || due <= now => {
-                    if let Some((_, (ticket, reply))) = state.slow.pop_first() {
-                        match state.disk.finish_sync(&ticket) {
-                            Ok(()) => reply.ok(),
-                            Err(error) => reply.error(error),
-                        }
-                        self.tell();
-                    }
+            if let Some((ticket, reply)) = state.take_due(now) {
+                match state.disk.finish_sync(&ticket) {
+                    Ok(()) => reply.ok(),
+                    Err(error) => reply.error(error),
                 }
+                self.tell();
+                continue;
+            }
+            match state.slow.first_key_value().map(|((due, _), _)| *due) {
                 Some(due) => state = self.wait(state, due.saturating_duration_since(now)),
                 None if state.ended => return,
                 None => {

@@ -70,6 +70,11 @@ impl Disk {
         Ok((ticket, delay))
     }
 
+    /// Whether the power has been there since this fsync began.
+    pub(crate) fn is_lit_since(&self, ticket: &Ticket) -> bool {
+        self.cut.is_none() && ticket.life == self.life
+    }
+
     /// Ends an fsync. If the power went in the meantime, nothing of it is durable.
     pub(crate) fn finish_sync(&mut self, ticket: &Ticket) -> Result<(), Errno> {
         self.lit()?;
