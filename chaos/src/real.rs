@@ -45,7 +45,7 @@ pub struct Args {
     /// Every scenario once, which is the default.
     #[arg(long, conflicts_with = "repeat_for")]
     pub once: bool,
-    /// Again and again with new seeds, for so long: 90s, 20m, 8h.
+    /// Again and again with new seeds, for so long (90s, 20m, 8h), or until a round goes wrong.
     #[arg(long = "for", value_name = "DURATION", value_parser = duration)]
     pub repeat_for: Option<Duration>,
     /// Where the results are written. Default: run.json in the folder `chaos` of the target folder.
@@ -59,7 +59,7 @@ pub struct Args {
 /// The options of `quorate-chaos long`.
 #[derive(clap::Args, Clone, Debug)]
 pub struct LongArgs {
-    /// For how long: 90s, 20m, 8h. A round that has begun is finished.
+    /// For how long: 90s, 20m, 8h. A round that has begun is finished; one that goes wrong is the last.
     #[arg(value_name = "DURATION", value_parser = duration)]
     pub limit: Duration,
     /// Only scenarios whose name contains this; may be repeated.
@@ -136,11 +136,14 @@ async fn all(args: &Args, theatre: &Theatre, chosen: &[Scenario]) -> ExitCode {
             screen::ended(&row, &theatre.histories);
             found.scenarios.push(row);
         }
+        screen::progress(&tally);
+        // A round that went wrong is the last one: what it left is what one wants to look at.
         match args.repeat_for {
-            Some(limit) if began.elapsed() < limit => seed = seed.wrapping_add(1),
+            Some(limit) if began.elapsed() < limit && tally.failed() == 0 => {
+                seed = seed.wrapping_add(1);
+            }
             Some(_) | None => break,
         }
-        screen::progress(&tally);
     }
     let file = args
         .results

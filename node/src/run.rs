@@ -30,7 +30,7 @@ use tokio_rustls::TlsAcceptor;
 use crate::admin::{self, Admin, Prover};
 use crate::audit::Audit;
 use crate::cli::{Exit, Failure};
-use crate::cluster::{Ability, Cluster, Setup, Snapshots, Stop};
+use crate::cluster::{Ability, Cluster, Setup, Stop};
 use crate::config::Config;
 use crate::health::{Monitor, Ops, serve_ops};
 use crate::keys::Keyring;
@@ -141,7 +141,7 @@ async fn open(
         folder,
         wire,
         times: config.times.clone(),
-        snapshots: Snapshots::default(),
+        snapshots: config.snapshots,
         clock: system_clock(),
         witness: audit.map(|audit| -> Arc<dyn Witness> { audit }),
     };

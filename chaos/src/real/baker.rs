@@ -68,9 +68,10 @@ impl Baker {
             match self.ask(*node, door, key, message).await {
                 Decision::Undecided if deadline.passed() => break,
                 Decision::Undecided => {}
-                decision => return decision,
+                decision @ (Decision::Signed | Decision::Refused) => return decision,
             }
-            if turn % self.doors.len().max(1) == self.doors.len().saturating_sub(1) {
+            let asked = turn.saturating_add(1);
+            if asked.is_multiple_of(self.doors.len()) {
                 tokio::time::sleep(PAUSE).await;
             }
         }

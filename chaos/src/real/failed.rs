@@ -44,9 +44,6 @@ pub(crate) enum Failed {
     /// The hard limit of the scenario.
     #[error("it did not end within {} s", .0.as_secs())]
     TooLong(Duration),
-    /// The machine lacks something: the scenario is skipped, aloud.
-    #[error("{0}")]
-    Missing(String),
 }
 
 impl Failed {

@@ -83,12 +83,6 @@ impl Load {
         self.tasks.spawn(race.run(Arc::clone(&self.stop)));
     }
 
-    /// How many slots have a winner.
-    pub(crate) fn won(&self) -> usize {
-        let won = |(_, score): &(PublicKey, Arc<Score>)| score.won.load(Ordering::Relaxed);
-        self.races.iter().map(won).sum()
-    }
-
     /// Waits until so many more slots of every key have a winner.
     ///
     /// # Errors

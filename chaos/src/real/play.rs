@@ -11,6 +11,7 @@ use super::failed::Failed;
 use super::kit::Kit;
 use super::scenario::Scenario;
 use super::stage::Stage;
+use super::world::NODES;
 use crate::results::{Broken, Figures, ScenarioResult, Verdict};
 
 /// Where scenarios are played, and with what.
@@ -43,6 +44,7 @@ impl Theatre {
             true => None,
             false => self.keep(scenario, seed, &lines),
         };
+        drop(fs::remove_dir_all(self.folder(seed)));
         ScenarioResult {
             name: scenario.name.to_owned(),
             words: scenario.words.to_owned(),
@@ -57,7 +59,7 @@ impl Theatre {
     }
 
     async fn judged(&self, scenario: &Scenario, seed: u64) -> (Verdict, Vec<Broken>, Vec<Line>) {
-        let folder = self.scratch.join(seed.to_string());
+        let folder = self.folder(seed);
         let mut stage = Stage::new(
             scenario.name,
             seed,
@@ -68,9 +70,8 @@ impl Theatre {
         let told = tell(scenario, &mut stage).await;
         let words = stage.last_words();
         let read = stage.history();
-        // Ends every process and unmounts every disk: the folder can go.
+        // Ends every process and unmounts every disk.
         drop(stage);
-        drop(fs::remove_dir_all(&folder));
         let (lines, read) = match read {
             Ok(lines) => (lines, Ok(())),
             Err(failed) => (Vec::new(), Err(failed)),
@@ -80,12 +81,23 @@ impl Theatre {
         (verdict, violations, lines)
     }
 
-    /// Keeps a history beside the results, and gives its name.
+    fn folder(&self, seed: u64) -> PathBuf {
+        self.scratch.join(seed.to_string())
+    }
+
+    /// Keeps a history beside the results, with the configuration and the log of every node, and gives its name.
     fn keep(&self, scenario: &Scenario, seed: u64, lines: &[Line]) -> Option<String> {
-        let name = format!(
-            "{}-{seed}.jsonl",
-            scenario.name.replace([' ', ',', '\''], "-")
-        );
+        let stem = format!("{}-{seed}", scenario.name.replace([' ', ',', '\''], "-"));
+        let name = format!("{stem}.jsonl");
+        for node in NODES {
+            let folder = self.folder(seed).join(format!("node{node}"));
+            let beside = self.histories.join(&stem).join(format!("node{node}"));
+            fs::create_dir_all(&beside).ok()?;
+            for file in ["node.log", "node.toml", "audit.jsonl"] {
+                // A scenario that failed early may not have all of them.
+                drop(fs::copy(folder.join(file), beside.join(file)));
+            }
+        }
         let text: Result<Vec<String>, _> = lines.iter().map(serde_json::to_string).collect();
         let mut text = text.ok()?.join("\n");
         text.push('\n');
@@ -142,7 +154,6 @@ fn verdict(
         // What a scenario does to the promises, the cluster may notice in its own way too.
         (true, 1.., _) => Verdict::SeenAsItMust(seen(violations)),
         (false, 1.., _) => Verdict::Broken,
-        (_, 0, Err(Failed::Missing(what))) => Verdict::Skipped(what),
         (_, 0, Err(failed)) => Verdict::Failed(format!("{failed}\n{last_words}")),
         (true, 0, Ok(())) => Verdict::Failed("the judge saw no broken promise".to_owned()),
         (false, 0, Ok(())) => held(violations, lines),
@@ -168,20 +179,21 @@ fn held(violations: &[Broken], lines: &[Line]) -> Verdict {
 /// An answer that no request of this load may get: what is asked is well formed, allowed, and for a
 /// key that is enrolled.
 fn strange_answer(lines: &[Line]) -> Option<String> {
-    lines.iter().find_map(|line| match &line.event {
-        Event::Answered {
+    lines.iter().find_map(|line| {
+        let Event::Answered {
             status,
             signature,
             text,
             ..
-        } => {
-            let expected = matches!(
-                (status, signature),
-                (200, Some(_)) | (0 | 409 | 500 | 502 | 503, None)
-            );
-            (!expected).then(|| format!("a baker was answered {status}: {text}"))
-        }
-        _ => None,
+        } = &line.event
+        else {
+            return None;
+        };
+        let expected = matches!(
+            (status, signature),
+            (200, Some(_)) | (0 | 409 | 500 | 502 | 503, None)
+        );
+        (!expected).then(|| format!("a baker was answered {status}: {text}"))
     })
 }
 

@@ -83,12 +83,37 @@ impl Stage {
         ground: Ground,
         settings: &Settings,
     ) -> Result<(), Failed> {
-        let keys = self.kit.keys.clone();
         self.machines(ground, settings)?;
+        self.found().await
+    }
+
+    /// Makes a cluster of machines on which nothing runs yet: `init`, start, `form`, `enrol`, and bakers.
+    ///
+    /// # Errors
+    /// If they do not come up, or sign nothing.
+    pub(crate) async fn found(&mut self) -> Result<(), Failed> {
+        self.world()?.init().await?;
+        self.start_and_form().await
+    }
+
+    /// The same from the second step on, for data folders that are made already.
+    ///
+    /// # Errors
+    /// If they do not come up, or sign nothing.
+    pub(crate) async fn start_and_form(&mut self) -> Result<(), Failed> {
         let world = self.world_mut()?;
-        world.init().await?;
         world.start(&NODES)?;
         world.form().await?;
+        self.enrol_and_bake().await
+    }
+
+    /// Enrols every key of the kit in a cluster that is formed, and lets bakers loose on it.
+    ///
+    /// # Errors
+    /// If they sign nothing.
+    pub(crate) async fn enrol_and_bake(&mut self) -> Result<(), Failed> {
+        let keys = self.kit.keys.clone();
+        let world = self.world_mut()?;
         world.enrol(1, &keys).await?;
         world.ready(&NODES).await?;
         self.opens_with(&keys);
@@ -112,7 +137,7 @@ impl Stage {
 
     /// Writes the first line of the history: these keys are enrolled before the first request, whatever was broken
     /// before that.
-    pub(crate) fn opens_with(&mut self, keys: &[KitKey]) {
+    pub(crate) fn opens_with(&self, keys: &[KitKey]) {
         let begun = Event::Run {
             scenario: self.scenario.to_owned(),
             seed: Some(self.seed),
@@ -142,7 +167,7 @@ impl Stage {
     ///
     /// # Errors
     /// If they are not in time.
-    pub(crate) async fn signs(&mut self, slots: usize) -> Result<(), Failed> {
+    pub(crate) async fn signs(&self, slots: usize) -> Result<(), Failed> {
         self.load()?.each_wins(slots, PATIENCE).await
     }
 
@@ -191,11 +216,6 @@ impl Stage {
         self.kit.keys.clone()
     }
 
-    /// The folder of this scenario.
-    pub(crate) fn folder(&self) -> &Path {
-        &self.folder
-    }
-
     /// Writes down that a fault struck at `at_us` ([`now_us`]), and how that is known. Gives its number, for
     /// [`Stage::fault_ended`].
     pub(crate) fn fault(&self, at_us: u64, name: &str, nodes: &[u64], proof: &str) -> u64 {
@@ -241,7 +261,7 @@ impl Stage {
     }
 
     /// Waits until these nodes have applied the same entries, and writes down their marks.
-    async fn agree(&mut self, nodes: &[u64]) -> Result<(), Failed> {
+    async fn agree(&self, nodes: &[u64]) -> Result<(), Failed> {
         let until = now_us().saturating_add(10_000_000);
         loop {
             let mut reports = Vec::new();

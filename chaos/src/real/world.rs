@@ -89,11 +89,6 @@ impl World {
         &self.machines
     }
 
-    /// The keys whose files are on every node.
-    pub(crate) fn kit(&self) -> &Kit {
-        &self.kit
-    }
-
     /// Runs a `quorate` command against one node.
     ///
     /// # Errors

@@ -12,6 +12,7 @@ mod log;
 mod parse;
 mod raw;
 mod signer;
+mod snapshots;
 mod times;
 
 #[cfg(test)]
@@ -29,6 +30,7 @@ pub use log::{Log, LogFormat};
 pub use signer::{Limits, PlainHttp, SignerApi, TlsFiles};
 pub use times::Times;
 
+use crate::cluster::Snapshots;
 use fault::Checker;
 
 /// A checked configuration. Paths are absolute, or relative to the working folder as the path of
@@ -54,6 +56,8 @@ pub struct Config {
     pub times: Times,
     /// Where this node finds secrets; may be empty: such a node votes, stores and forwards.
     pub keys: Vec<KeySource>,
+    /// When the state becomes a snapshot.
+    pub snapshots: Snapshots,
     /// What is logged and how.
     pub log: Log,
 }
@@ -135,6 +139,7 @@ impl Config {
             ),
             times: times::check(&raw.times, &mut checker),
             keys: keys::check(&raw.keys, &data_dir, folder, &mut checker),
+            snapshots: snapshots::check(&raw.snapshots, &mut checker),
             log: log::check(&raw.log, &mut checker),
             data_dir,
         };

@@ -26,6 +26,8 @@ pub(super) struct File {
     #[serde(default)]
     pub(super) keys: Vec<Keys>,
     #[serde(default)]
+    pub(super) snapshots: Snapshots,
+    #[serde(default)]
     pub(super) log: Log,
 }
 
@@ -100,6 +102,12 @@ pub(super) struct Keys {
     pub(super) password_file: Text,
     pub(super) password_credential: Text,
     pub(super) password_variable: Text,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Snapshots {
+    pub(super) every: Number,
 }
 
 #[derive(Debug, Default, Deserialize)]

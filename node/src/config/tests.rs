@@ -341,3 +341,19 @@ fn a_data_folder_whose_socket_path_is_too_long_is_told_now() {
     ));
     assert_eq!(told, ["1 data_dir"]);
 }
+
+#[test]
+fn snapshots_keep_their_proportions_and_a_senseless_number_is_refused() {
+    let config = parse(&format!("{GOOD}\n[snapshots]\nevery = 300\n")).unwrap();
+    let Snapshots {
+        every,
+        keep,
+        purge_batch,
+    } = config.snapshots;
+    assert_eq!((every, keep, purge_batch), (300, 300, 30));
+    for wrong in [0, 99, 1_000_001] {
+        let text = format!("{GOOD}\n[snapshots]\nevery = {wrong}\n");
+        let faults = parse(&text).unwrap_err().to_string();
+        assert!(faults.contains("snapshots.every"), "{faults}");
+    }
+}

@@ -50,10 +50,9 @@ pub(crate) const ALL: &[Scenario] = &[
 const IS_THERE: &str = "there is a node in this folder already";
 
 async fn during_init(stage: &mut Stage) -> Result<(), Failed> {
-    let mut fsyncs = u64::MAX;
     let mut n = 1;
     let mut before = true;
-    while n <= fsyncs {
+    loop {
         stage.machines(Ground::Lossy, &Settings::default())?;
         let fsync = if before {
             Fsync::Before(n)
@@ -61,12 +60,10 @@ async fn during_init(stage: &mut Stage) -> Result<(), Failed> {
             Fsync::After(n)
         };
         let disk = stage.world()?.machine(1)?.disk()?;
-        let started = disk.stats().fsyncs;
         arm(&disk, fsync);
         let said = stage.world()?.quorate(1, &["init"]).await;
-        if !disk.stats().is_cut {
-            // It has no n-th one: as many as were counted are all there are.
-            fsyncs = disk.stats().fsyncs.saturating_sub(started);
+        if disk.is_cut().is_none() {
+            // It has no n-th one: the command came to its end, and what it said must hold.
             let cut = stage.cut_power("power cut after init", &[1])?;
             stage.restore_disks(cut, Survival::Keep)?;
             init_again(stage, Some(said?)).await?;
@@ -84,14 +81,12 @@ async fn during_init(stage: &mut Stage) -> Result<(), Failed> {
             "`quorate init` was cut at no fsync beyond {n}"
         )));
     }
-    // What was made under cuts is a node like any other: the last one joins a cluster.
-    let keys = stage.world()?.kit().keys.clone();
-    stage.world()?.bring_keys(1)?;
+    // What was made beside a cut is a node like any other: the last one joins a cluster.
     for id in [2, 3] {
         stage.world()?.quorate(id, &["init"]).await?;
         stage.world()?.bring_keys(id)?;
     }
-    found(stage, &keys).await
+    stage.start_and_form().await
 }
 
 /// The same command again. It completes, or says that the node is there; and the node is there then. `said` is what the first one printed, if it came to its end.
@@ -122,22 +117,8 @@ async fn init_again(stage: &mut Stage, said: Option<String>) -> Result<(), Faile
     }
 }
 
-/// Starts, forms and enrols what was initialised, and lets bakers loose on it.
-async fn found(stage: &mut Stage, keys: &[KitKey]) -> Result<(), Failed> {
-    let world = stage.world_mut()?;
-    world.start(&NODES)?;
-    world.form().await?;
-    world.enrol(1, keys).await?;
-    world.ready(&NODES).await?;
-    stage.opens_with(keys);
-    stage.bake(keys)?;
-    stage.signs(3).await
-}
-
 async fn during_form(stage: &mut Stage) -> Result<(), Failed> {
-    let keys = stage.world_keys();
-    let rounds = 4;
-    for round in 0..rounds {
+    for round in 0..4 {
         stage.machines(Ground::Lossy, &Settings::default())?;
         let world = stage.world_mut()?;
         world.init().await?;
@@ -155,9 +136,8 @@ async fn during_form(stage: &mut Stage) -> Result<(), Failed> {
             // One of them may be cut in the middle of it; the others may find no leader.
             drop(stage.world()?.form_on(id, &lines).await);
         }
-        stage
-            .world()?
-            .machine(struck)?
+        let machine = stage.world()?.machine(struck)?;
+        machine
             .wait_frozen("power cut during form", PATIENCE)
             .await?;
         let cut = stage.dark("power cut during form", &[struck], now_us())?;
@@ -167,16 +147,10 @@ async fn during_form(stage: &mut Stage) -> Result<(), Failed> {
         for id in NODES {
             stage.world()?.form_on(id, &lines).await?;
         }
-        let world = stage.world_mut()?;
-        world.leader().await?;
-        if round + 1 == rounds {
-            world.enrol(1, &keys).await?;
-            world.ready(&NODES).await?;
-        }
+        stage.world()?.leader().await?;
     }
-    stage.opens_with(&keys);
-    stage.bake(&keys)?;
-    stage.signs(3).await
+    // The last of them shows that it is a cluster like any other.
+    stage.enrol_and_bake().await
 }
 
 async fn during_enrol(stage: &mut Stage) -> Result<(), Failed> {
@@ -227,7 +201,6 @@ async fn during_enrol(stage: &mut Stage) -> Result<(), Failed> {
         stage.bake(std::slice::from_ref(key))?;
         stage.signs(2).await?;
     }
-    let _all = Survival::ALL;
     Ok(())
 }
 

@@ -103,9 +103,7 @@ const NAME: &str = "power cut during a snapshot";
 
 async fn during_a_snapshot(stage: &mut Stage) -> Result<(), Failed> {
     let settings = Settings {
-        sections: vec![format!(
-            "[log_of_entries]\nsnapshot_every = {SNAPSHOT_EVERY}\n"
-        )],
+        sections: vec![format!("[snapshots]\nevery = {SNAPSHOT_EVERY}\n")],
         ..Settings::default()
     };
     stage.cluster_with(Ground::Lossy, &settings).await?;
