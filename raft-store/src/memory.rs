@@ -35,6 +35,10 @@ use crate::rocks::check::Found;
 use crate::rocks::sync::{Job, Progress};
 use crate::types::{LogId, Vote};
 
+/// Linux' numbers of what a disk says when it fails and when it is full.
+const EIO: i32 = 5;
+const ENOSPC: i32 = 28;
+
 /// A disk that forgets on demand. Clones are the same disk.
 #[derive(Debug, Clone, Default)]
 pub struct MemoryDisk {
@@ -65,6 +69,8 @@ struct Medium {
     progress: Option<Arc<Progress>>,
     held: bool,
     full: bool,
+    /// Why the last process was ended by its disk, if it was.
+    failed: Option<String>,
     driver: Option<Arc<dyn Driver>>,
     /// Counts opens and crashes: a handle of another epoch is a process that is gone.
     epoch: u64,
@@ -182,14 +188,9 @@ impl MemoryDisk {
         if medium.epoch != mark.epoch {
             return false;
         }
-        medium.end();
         medium.pending.clear();
         medium.live = medium.durable.clone();
-        let driver = medium.driver.clone();
-        drop(medium);
-        if let Some(driver) = driver {
-            driver.stopped("fsync of the write-ahead log: Input/output error (os error 5)");
-        }
+        fail(medium, "fsync of the write-ahead log", EIO);
         true
     }
 
@@ -261,6 +262,7 @@ impl MemoryDisk {
     fn next_epoch(&self) -> u64 {
         let mut medium = self.lock();
         medium.end();
+        medium.failed = None;
         medium.epoch
     }
 
@@ -285,14 +287,7 @@ impl MemoryDisk {
     fn write(&self, epoch: u64, batch: Vec<Write>, job: Option<Job>) -> io::Result<()> {
         let mut medium = self.medium(epoch)?;
         if medium.full {
-            medium.end();
-            let driver = medium.driver.clone();
-            drop(medium);
-            let full = io::Error::from(io::ErrorKind::StorageFull);
-            if let Some(driver) = driver {
-                driver.stopped(&format!("write: {full}"));
-            }
-            return Err(full);
+            return Err(fail(medium, "write", ENOSPC));
         }
         for write in &batch {
             medium.live.apply(write);
@@ -337,12 +332,11 @@ impl MemoryDisk {
     fn medium(&self, epoch: u64) -> io::Result<MutexGuard<'_, Medium>> {
         let medium = self.lock();
         if medium.epoch == epoch {
-            Ok(medium)
-        } else {
-            Err(io::Error::other(
-                "this process has crashed: its disk belongs to the next one",
-            ))
+            return Ok(medium);
         }
+        let failed = medium.failed.clone();
+        let crashed = || "this process has crashed: its disk belongs to the next one".to_owned();
+        Err(io::Error::other(failed.unwrap_or_else(crashed)))
     }
 }
 
@@ -368,6 +362,19 @@ impl Medium {
         self.progress = None;
         self.locked = false;
     }
+}
+
+/// Ends the process as the real node ends itself when its disk fails.
+fn fail(mut medium: MutexGuard<'_, Medium>, what: &str, code: i32) -> io::Error {
+    let reason = format!("{what}: {}", io::Error::from_raw_os_error(code));
+    medium.end();
+    medium.failed = Some(reason.clone());
+    let driver = medium.driver.clone();
+    drop(medium);
+    if let Some(driver) = driver {
+        driver.stopped(&reason);
+    }
+    io::Error::other(reason)
 }
 
 fn tell(driver: Option<&Arc<dyn Driver>>, synced: &[Synced]) {

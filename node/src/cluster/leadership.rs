@@ -8,6 +8,7 @@ use openraft::errors::Fatal;
 use raft_store::command::{Command, FORMAT};
 use raft_store::ground::{Ground, LogDisk as _};
 use raft_store::ledger::Ledger;
+use raft_store::types::Types;
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout_at};
 
 use super::ability::{heir, successor};
@@ -149,7 +150,6 @@ fn deadline(time: Duration) -> Instant {
 
 /// Keeps what others see of this node's cluster up to date, and notices when consensus has ended.
 pub(super) async fn watch<G: Ground>(inner: Arc<Inner<G>>) {
-    use openraft::async_runtime::WatchReceiver as _;
     let Some(consensus) = inner.consensus.get() else {
         return;
     };
@@ -163,31 +163,37 @@ pub(super) async fn watch<G: Ground>(inner: Arc<Inner<G>>) {
             .replace(crate::peers::pins::of(&consensus.members()));
         let view = inner.look(consensus);
         inner.view.send_replace(view);
-        let running = consensus
-            .raft
-            .metrics()
-            .borrow_watched()
-            .running_state
-            .clone();
-        if let Err(fatal) = running {
-            if let Some(stop) = super::Stop::of(&fatal) {
-                inner.stop(stop);
-            }
+        if let Err(fatal) = running(consensus) {
+            inner.stop_for(&fatal);
             return;
         }
         tokio::select! {
             // In this order, so that a simulation goes the same way every time.
             biased;
             // A consensus that panicked leaves its last figures as they were, and nobody to renew
-            // them: such a node would look well for ever.
+            // them: such a node would look well for ever. One that ended for a reason left it there.
             changed = server.changed() => if changed.is_err() {
-                if let Some(stop) = super::Stop::of(&Fatal::Panicked) {
-                    inner.stop(stop);
-                }
+                inner.stop_for(&running(consensus).err().unwrap_or(Fatal::Panicked));
                 return;
             },
             _ = standing.changed() => {}
             _ = tick.tick() => {}
+        }
+    }
+}
+
+/// Whether consensus still runs.
+fn running<G: Ground>(consensus: &Consensus<G>) -> Result<(), Fatal<Types>> {
+    use openraft::async_runtime::WatchReceiver as _;
+    let metrics = consensus.raft.metrics();
+    let running = metrics.borrow_watched().running_state.clone();
+    running
+}
+
+impl<G: Ground> Inner<G> {
+    fn stop_for(&self, fatal: &Fatal<Types>) {
+        if let Some(stop) = super::Stop::of(fatal) {
+            self.stop(stop);
         }
     }
 }

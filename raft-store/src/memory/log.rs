@@ -72,8 +72,12 @@ impl MemoryLog {
         let waiter = Waiter::Call(done);
         self.disk
             .write(self.epoch, batch, Some(Job { effect, waiter }))?;
-        wait.await
-            .map_err(|_gone| io::Error::other("the process crashed before the sync"))
+        // Nobody is answered if the process ended first, and then the disk says why.
+        let gone = || io::Error::other("the process crashed before the sync");
+        match wait.await {
+            Ok(()) => Ok(()),
+            Err(_gone) => Err(self.disk.medium(self.epoch).err().unwrap_or_else(gone)),
+        }
     }
 }
 

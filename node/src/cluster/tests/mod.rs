@@ -3,5 +3,6 @@
 mod copies;
 mod forms;
 mod leaders;
+mod simulated;
 mod strangers;
 mod world;
