@@ -30,6 +30,8 @@ enum Command {
     Lossyfs(lossyfs::cli::Args),
     /// Faults built into the signer: says how to run them.
     Mutants,
+    /// Run whole clusters in one thread on virtual time, one schedule of faults a seed.
+    Sim(crate::sim::Args),
     /// Judge the history of a run that was kept.
     Judge(judge::Args),
     /// Make one page from files of results.
@@ -44,6 +46,7 @@ impl Cli {
             Command::Long(args) => crate::real::long(&args),
             Command::Lossyfs(args) => lossyfs::cli::run(&args),
             Command::Mutants => mutants(),
+            Command::Sim(args) => crate::sim::run(&args),
             Command::Judge(args) => judge::run(&args),
             Command::Report(args) => report::run(&args),
         }

@@ -12,7 +12,28 @@
 //! **Invariant:** a run is a function of its seed. Nothing here reads a clock, the system's random
 //! numbers or the order of a hash map.
 
+pub mod ask;
+pub mod baker;
+pub mod command;
 pub mod coverage;
 pub mod dice;
+pub mod disk;
+pub mod gate;
+pub mod healing;
 pub mod history;
+pub mod host;
+pub mod kept;
 pub mod keys;
+pub mod moves;
+pub mod nemesis;
+pub mod network;
+pub mod operator;
+pub mod plan;
+pub mod range;
+pub mod schedule;
+pub mod signer;
+pub mod wire;
+pub mod witness;
+pub mod world;
+
+pub use command::{Args, run};

@@ -95,7 +95,11 @@ pub async fn ask(
 
 /// The connection of a baker that hangs up, or whose node is gone, is dropped in mid-request.
 async fn post(running: &Running, question: &Question) -> Answer {
-    let service = Arc::clone(&running.assembled.service);
+    let leaving = *running.drain.stop_signing().borrow();
+    let Some(signer) = running.signer.get().filter(|_| !leaving) else {
+        return broken("connection refused");
+    };
+    let service = Arc::clone(&signer.service);
     let request = http(question);
     let serving = running
         .life

@@ -18,6 +18,7 @@ use super::plan::{KeyPlan, MAINNET, OTHER_CHAIN};
 use super::world::{MACHINES, World};
 
 /// One baker.
+#[derive(Debug)]
 pub struct Baker {
     world: Arc<World>,
     client: u64,
@@ -138,9 +139,12 @@ impl Baker {
             let at = self.elsewhere(self.home);
             self.ask(at, bytes).await;
         }
+        // Not an attestation: after the healing one above all that was asked must be fresh.
         if self.dice.chance(25)
-            && let Some(bytes) = self.attestation(level.saturating_add(1_000_000), 0)
+            && let Some(slot) = slot(level.saturating_add(1_000_000), 0)
         {
+            let kind = Kind::Preattestation;
+            let bytes = consensus(self.curve, kind, MAINNET, slot, self.flavour);
             self.ask(self.home, bytes).await;
         }
     }

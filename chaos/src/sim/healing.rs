@@ -68,8 +68,10 @@ async fn sign_afresh(world: &Arc<World>, whole: &[Machine]) {
     let Some(pair) = pair(plan.curve, plan.set) else {
         return;
     };
-    let steps = world.plan.span.as_millis() / world.plan.level.as_millis().max(1);
-    let steps = u32::try_from(steps).unwrap_or(0).saturating_add(100);
+    let level = world.plan.level.as_millis();
+    let steps = world.plan.span.as_millis().checked_div(level);
+    let steps = steps.and_then(|steps| u32::try_from(steps).ok());
+    let steps = steps.unwrap_or(0).saturating_add(100);
     let Some(slot) = slot(plan.first_level.saturating_add(steps), 0) else {
         return;
     };

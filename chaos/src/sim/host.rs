@@ -1,16 +1,20 @@
 //! One machine: its disk, its signers, and the process that runs on it, if one does.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use judge::history::Event;
-use node::cluster::{Cluster, MemberLine, Setup, Snapshots};
-use node::config::{SignerApi, Times};
+use node::cluster::{Ability, Cluster, MemberLine, Setup, Snapshots};
+use node::config::{Limits, PlainHttp, SignerApi, Times};
+use node::keys::Keyring;
 use node::metrics::Metrics;
-use node::run::{Assembled, assemble};
+use node::run::{Assembled, Drain, Member, watch_ability};
 use raft_store::memory::{MemoryDisk, MemoryFolder};
+use raft_store::runtime;
 use raft_store::types::Fingerprint;
+use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
 use super::dice::{Concern, Dice};
@@ -61,15 +65,20 @@ enum Left {
     LostTail,
 }
 
+/// A node's part in a simulated cluster.
+pub type Node = Cluster<MemoryFolder>;
+
 /// A process that takes part in its cluster.
 #[derive(Clone)]
 pub struct Running {
     /// The process.
     pub life: Arc<Life>,
     /// The node's part in the cluster.
-    pub cluster: Cluster<MemoryFolder>,
-    /// What the product assembles over it.
-    pub assembled: Assembled<MemoryFolder>,
+    pub cluster: Node,
+    /// How it leaves.
+    pub drain: Drain,
+    /// What bakers speak to, once the node belongs to a cluster.
+    pub signer: Arc<OnceLock<Assembled<MemoryFolder>>>,
 }
 
 /// How a process ends.
@@ -195,7 +204,7 @@ impl Host {
         };
         let clock = Arc::downgrade(world);
         let setup = Setup {
-            ground,
+            folder: ground,
             wire: Arc::new(cable),
             times: Times::default(),
             clock: Arc::new(move || clock.upgrade().map_or(0, |world| world.wall_s())),
@@ -209,25 +218,20 @@ impl Host {
         let cluster = Cluster::start(setup)
             .await
             .map_err(|error| (error.exit_code(), error.to_string()))?;
-        let keyring = Arc::new(self.hsm.keyring(life));
-        let assembled = assemble(
-            &cluster,
-            keyring,
-            Times::default(),
-            SignerApi::default(),
-            Arc::new(Metrics::default()),
-        );
         Ok(Running {
             life: Arc::clone(life),
             cluster,
-            assembled,
+            drain: Drain::new(Times::default()),
+            signer: Arc::default(),
         })
     }
 
     /// From here on the process is asked; it ends by itself only if it must.
-    async fn take_part(&self, world: &World, running: Running) {
+    async fn take_part(self: &Arc<Self>, world: &Arc<World>, running: Running) {
         let cluster = running.cluster.clone();
-        self.lock().running = Some(running);
+        self.lock().running = Some(running.clone());
+        let keyring = Arc::new(self.hsm.keyring(&running.life));
+        runtime::spawn(sign(running, keyring));
         let stop = cluster.must_stop().await;
         world.exited(self.machine, stop.exit_code, &stop.reason);
     }
@@ -285,7 +289,7 @@ impl Host {
         let Some(running) = self.running() else {
             return false;
         };
-        let (drain, cluster) = (running.assembled.drain.clone(), running.cluster.clone());
+        let (drain, cluster) = (running.drain.clone(), running.cluster.clone());
         let leaving = running
             .life
             .process()
@@ -358,9 +362,66 @@ impl World {
     }
 }
 
+impl fmt::Debug for Running {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "Running({:?})", self.cluster)
+    }
+}
+
 impl fmt::Debug for Host {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(out, "Host({:?})", self.machine)
+    }
+}
+
+/// What `quorate node` does from the moment in which the node belongs to a cluster, until it drains.
+async fn sign(running: Running, keyring: Arc<Keyring>) {
+    let Running {
+        cluster,
+        drain,
+        signer,
+        ..
+    } = running;
+    let times = Times::default();
+    let (told, _ability) = watch::channel(Ability::default());
+    let able = watch_ability(
+        cluster.clone(),
+        Arc::clone(&keyring),
+        drain.begun(),
+        told,
+        times.hello_every,
+    );
+    runtime::spawn(able);
+    let mut view = cluster.view();
+    let member = loop {
+        if let Some(member) = Member::of(&cluster) {
+            break member;
+        }
+        if view.changed().await.is_err() {
+            return;
+        }
+    };
+    let (api, metrics) = (signer_api(), Arc::new(Metrics::default()));
+    let assembled = Assembled::new(member, keyring, &times, api, metrics);
+    let mut in_work = assembled.path.admission().in_work();
+    signer.set(assembled).ok();
+    drain.set_in_work(true);
+    let mut stop = drain.stop_signing();
+    stop.wait_for(|stop| *stop).await.ok();
+    in_work.wait_for(|count| *count == 0).await.ok();
+    drain.set_in_work(false);
+}
+
+/// The signer API as it is configured without a word about it.
+fn signer_api() -> SignerApi {
+    SignerApi {
+        listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 6732)),
+        base_path: String::new(),
+        tls: None,
+        allow_plain_http: PlainHttp::Loopback,
+        allow_list_known_keys: false,
+        allow_to_prove_possession: false,
+        limits: Limits::default(),
     }
 }
 

@@ -2,7 +2,6 @@
 //! numbers before it begins, so that moves that last do not disturb the draws of later ones.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
@@ -15,9 +14,20 @@ use super::operator::Operator;
 use super::plan::Theme;
 use super::world::{MACHINES, World};
 
-/// One kind of fault.
+/// What may come next.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Move {
+    /// A fault, which ends by itself.
+    Fault(Fault),
+    /// The operator does something.
+    Operator,
+    /// A disk is put in another's place.
+    SwapDisk,
+}
+
+/// One kind of fault.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Fault {
     Kill,
     PowerCut,
     PowerCutTwo,
@@ -38,9 +48,7 @@ enum Move {
     FailingFsync,
     Signers,
     ClockJump,
-    Operator,
     LeftBehind,
-    SwapDisk,
 }
 
 /// Breaks things until the time of faults is over.
@@ -71,7 +79,7 @@ pub async fn run(world: Arc<World>, mut operator: Operator) {
                 disk_swapped = true;
                 disks::swap(&world, machine, own).await;
             }
-            other => play(&world, other, machine, own),
+            Move::Fault(fault) => play(&world, fault, machine, own),
         }
     }
     let left = ends.saturating_duration_since(Instant::now());
@@ -91,128 +99,141 @@ fn machine(world: &World, dice: &mut Dice) -> Machine {
     }
 }
 
-fn play(world: &Arc<World>, which: Move, machine: Machine, mut dice: Dice) {
+fn play(world: &Arc<World>, which: Fault, machine: Machine, mut dice: Dice) {
     match which {
-        Move::Kill => restarts::strike(world, machine, Blow::Kill, &mut dice),
-        Move::PowerCut => restarts::strike(world, machine, Blow::PowerCut, &mut dice),
-        Move::PowerCutTwo => restarts::two(world, machine, &mut dice),
-        Move::PowerCutAll => restarts::all(world, Blow::PowerCut, &mut dice),
-        Move::KillAll => restarts::all(world, Blow::Kill, &mut dice),
-        Move::KillThenPowerCut => restarts::kill_then_cut(world, machine, dice),
-        Move::Ambush => {
+        Fault::Kill => restarts::strike(world, machine, Blow::Kill, &mut dice),
+        Fault::PowerCut => restarts::strike(world, machine, Blow::PowerCut, &mut dice),
+        Fault::PowerCutTwo => restarts::two(world, machine, &mut dice),
+        Fault::PowerCutAll => restarts::all(world, Blow::PowerCut, &mut dice),
+        Fault::KillAll => restarts::all(world, Blow::Kill, &mut dice),
+        Fault::KillThenPowerCut => restarts::kill_then_cut(world, machine, dice),
+        Fault::Ambush => {
             let gate = *dice.one_of(&Gate::ALL).unwrap_or(&Gate::FsyncEnded);
             restarts::ambush(world, machine, gate, dice);
         }
-        Move::VoterLosesPower => elections::voter_loses_power(world, dice),
-        Move::LeaderLosesTail => elections::leader_loses_tail(world, dice),
-        Move::Pause => elections::pause(world, machine, &mut dice),
-        Move::Drain => restarts::drain(world, machine, dice),
-        Move::Transfer => elections::transfer(world),
-        Move::OneWay => network::one_way(world, machine, &mut dice),
-        Move::Isolate => network::isolate(world, machine, &mut dice),
-        Move::Lossy => network::lossy(world, &mut dice),
-        Move::Slow => network::slow(world, machine, &mut dice),
-        Move::SlowDisk => disks::slow(world, machine, &mut dice),
-        Move::FailingFsync => disks::failing_fsync(world, machine, &mut dice),
-        Move::Signers => signers::mood(world, machine, &mut dice),
-        Move::ClockJump => signers::clock_jump(world, &mut dice),
-        Move::LeftBehind => network::left_behind(world, machine, &mut dice),
-        // Played by the loop itself, which waits for them.
-        Move::Operator | Move::SwapDisk => {}
+        Fault::VoterLosesPower => elections::voter_loses_power(world, dice),
+        Fault::LeaderLosesTail => elections::leader_loses_tail(world, dice),
+        Fault::Pause => elections::pause(world, machine, &mut dice),
+        Fault::Drain => restarts::drain(world, machine, dice),
+        Fault::Transfer => elections::transfer(world),
+        Fault::OneWay => network::one_way(world, machine, &mut dice),
+        Fault::Isolate => network::isolate(world, machine, &mut dice),
+        Fault::Lossy => network::lossy(world, &mut dice),
+        Fault::Slow => network::slow(world, machine, &mut dice),
+        Fault::SlowDisk => disks::slow(world, machine, &mut dice),
+        Fault::FailingFsync => disks::failing_fsync(world, machine, &mut dice),
+        Fault::Signers => signers::mood(world, machine, &mut dice),
+        Fault::ClockJump => signers::clock_jump(world, &mut dice),
+        Fault::LeftBehind => network::left_behind(world, machine, &mut dice),
     }
 }
 
 /// What a theme is about comes often, and the rest now and then.
 const fn odds(theme: Theme) -> &'static [(u64, Move)] {
     match theme {
-        Theme::Mixed => &[
-            (10, Move::Kill),
-            (8, Move::PowerCut),
-            (2, Move::PowerCutTwo),
-            (2, Move::PowerCutAll),
-            (2, Move::KillAll),
-            (3, Move::KillThenPowerCut),
-            (10, Move::Ambush),
-            (3, Move::VoterLosesPower),
-            (3, Move::LeaderLosesTail),
-            (8, Move::Pause),
-            (4, Move::Drain),
-            (4, Move::Transfer),
-            (6, Move::OneWay),
-            (6, Move::Isolate),
-            (4, Move::Lossy),
-            (4, Move::Slow),
-            (5, Move::SlowDisk),
-            (2, Move::FailingFsync),
-            (6, Move::Signers),
-            (3, Move::ClockJump),
-            (12, Move::Operator),
-            (3, Move::LeftBehind),
-        ],
-        Theme::Elections => &[
-            (6, Move::Kill),
-            (6, Move::PowerCut),
-            (6, Move::Ambush),
-            (14, Move::VoterLosesPower),
-            (14, Move::LeaderLosesTail),
-            (8, Move::Pause),
-            (6, Move::Transfer),
-            (8, Move::OneWay),
-            (8, Move::Isolate),
-            (4, Move::Slow),
-            (4, Move::SlowDisk),
-        ],
-        Theme::Restarts => &[
-            (10, Move::Kill),
-            (12, Move::PowerCut),
-            (8, Move::PowerCutTwo),
-            (8, Move::PowerCutAll),
-            (5, Move::KillAll),
-            (12, Move::KillThenPowerCut),
-            (16, Move::Ambush),
-            (8, Move::LeaderLosesTail),
-            (6, Move::SlowDisk),
-            (4, Move::FailingFsync),
-            (3, Move::Drain),
-            (3, Move::Lossy),
-        ],
-        Theme::Signers => &[
-            (20, Move::Signers),
-            (8, Move::Kill),
-            (4, Move::PowerCut),
-            (14, Move::Ambush),
-            (10, Move::Pause),
-            (8, Move::Transfer),
-            (6, Move::Isolate),
-            (4, Move::Drain),
-            (4, Move::Lossy),
-        ],
-        Theme::Operators => &[
-            (40, Move::Operator),
-            (8, Move::Kill),
-            (4, Move::PowerCut),
-            (6, Move::Ambush),
-            (6, Move::Pause),
-            (4, Move::Isolate),
-            (4, Move::OneWay),
-            (4, Move::Signers),
-            (3, Move::ClockJump),
-            (3, Move::Lossy),
-        ],
-        Theme::Disks => &[(20, Move::SwapDisk), (6, Move::Slow), (4, Move::SlowDisk)],
-        Theme::Snapshots => &[
-            (14, Move::LeftBehind),
-            (10, Move::Kill),
-            (10, Move::PowerCut),
-            (3, Move::PowerCutTwo),
-            (3, Move::PowerCutAll),
-            (10, Move::Ambush),
-            (4, Move::Transfer),
-            (6, Move::SlowDisk),
-            (6, Move::Isolate),
-        ],
+        Theme::Mixed => MIXED,
+        Theme::Elections => ELECTIONS,
+        Theme::Restarts => RESTARTS,
+        Theme::Signers => SIGNERS,
+        Theme::Operators => OPERATORS,
+        Theme::Disks => DISKS,
+        Theme::Snapshots => SNAPSHOTS,
     }
 }
 
-/// How long a fault lasts at most, so that a run has time for others.
-pub const LASTS_MOST: Duration = Duration::from_millis(2_500);
+const MIXED: &[(u64, Move)] = &[
+    (10, Move::Fault(Fault::Kill)),
+    (8, Move::Fault(Fault::PowerCut)),
+    (2, Move::Fault(Fault::PowerCutTwo)),
+    (2, Move::Fault(Fault::PowerCutAll)),
+    (2, Move::Fault(Fault::KillAll)),
+    (3, Move::Fault(Fault::KillThenPowerCut)),
+    (10, Move::Fault(Fault::Ambush)),
+    (3, Move::Fault(Fault::VoterLosesPower)),
+    (3, Move::Fault(Fault::LeaderLosesTail)),
+    (8, Move::Fault(Fault::Pause)),
+    (4, Move::Fault(Fault::Drain)),
+    (4, Move::Fault(Fault::Transfer)),
+    (6, Move::Fault(Fault::OneWay)),
+    (6, Move::Fault(Fault::Isolate)),
+    (4, Move::Fault(Fault::Lossy)),
+    (4, Move::Fault(Fault::Slow)),
+    (5, Move::Fault(Fault::SlowDisk)),
+    (2, Move::Fault(Fault::FailingFsync)),
+    (6, Move::Fault(Fault::Signers)),
+    (3, Move::Fault(Fault::ClockJump)),
+    (12, Move::Operator),
+    (3, Move::Fault(Fault::LeftBehind)),
+];
+
+const ELECTIONS: &[(u64, Move)] = &[
+    (6, Move::Fault(Fault::Kill)),
+    (6, Move::Fault(Fault::PowerCut)),
+    (6, Move::Fault(Fault::Ambush)),
+    (14, Move::Fault(Fault::VoterLosesPower)),
+    (14, Move::Fault(Fault::LeaderLosesTail)),
+    (8, Move::Fault(Fault::Pause)),
+    (6, Move::Fault(Fault::Transfer)),
+    (8, Move::Fault(Fault::OneWay)),
+    (8, Move::Fault(Fault::Isolate)),
+    (4, Move::Fault(Fault::Slow)),
+    (4, Move::Fault(Fault::SlowDisk)),
+];
+
+const RESTARTS: &[(u64, Move)] = &[
+    (10, Move::Fault(Fault::Kill)),
+    (12, Move::Fault(Fault::PowerCut)),
+    (8, Move::Fault(Fault::PowerCutTwo)),
+    (8, Move::Fault(Fault::PowerCutAll)),
+    (5, Move::Fault(Fault::KillAll)),
+    (12, Move::Fault(Fault::KillThenPowerCut)),
+    (16, Move::Fault(Fault::Ambush)),
+    (8, Move::Fault(Fault::LeaderLosesTail)),
+    (6, Move::Fault(Fault::SlowDisk)),
+    (4, Move::Fault(Fault::FailingFsync)),
+    (3, Move::Fault(Fault::Drain)),
+    (3, Move::Fault(Fault::Lossy)),
+];
+
+const SIGNERS: &[(u64, Move)] = &[
+    (20, Move::Fault(Fault::Signers)),
+    (8, Move::Fault(Fault::Kill)),
+    (4, Move::Fault(Fault::PowerCut)),
+    (14, Move::Fault(Fault::Ambush)),
+    (10, Move::Fault(Fault::Pause)),
+    (8, Move::Fault(Fault::Transfer)),
+    (6, Move::Fault(Fault::Isolate)),
+    (4, Move::Fault(Fault::Drain)),
+    (4, Move::Fault(Fault::Lossy)),
+];
+
+const OPERATORS: &[(u64, Move)] = &[
+    (40, Move::Operator),
+    (8, Move::Fault(Fault::Kill)),
+    (4, Move::Fault(Fault::PowerCut)),
+    (6, Move::Fault(Fault::Ambush)),
+    (6, Move::Fault(Fault::Pause)),
+    (4, Move::Fault(Fault::Isolate)),
+    (4, Move::Fault(Fault::OneWay)),
+    (4, Move::Fault(Fault::Signers)),
+    (3, Move::Fault(Fault::ClockJump)),
+    (3, Move::Fault(Fault::Lossy)),
+];
+
+const DISKS: &[(u64, Move)] = &[
+    (20, Move::SwapDisk),
+    (6, Move::Fault(Fault::Slow)),
+    (4, Move::Fault(Fault::SlowDisk)),
+];
+
+const SNAPSHOTS: &[(u64, Move)] = &[
+    (14, Move::Fault(Fault::LeftBehind)),
+    (10, Move::Fault(Fault::Kill)),
+    (10, Move::Fault(Fault::PowerCut)),
+    (3, Move::Fault(Fault::PowerCutTwo)),
+    (3, Move::Fault(Fault::PowerCutAll)),
+    (10, Move::Fault(Fault::Ambush)),
+    (4, Move::Fault(Fault::Transfer)),
+    (6, Move::Fault(Fault::SlowDisk)),
+    (6, Move::Fault(Fault::Isolate)),
+];

@@ -5,17 +5,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use judge::history::{self, Action, Event, Mark, Told};
-use node::cluster::{Cluster, Drained};
+use node::cluster::Drained;
 use raft_store::command::{Answer, Command, Edit, Enrolment, Import, Refusal};
 use raft_store::ledger::{Committed, Unavailable};
-use raft_store::memory::MemoryFolder;
 use raft_store::state::{Chains, ReleaseMode, Role};
 use tezos::{Kind, Level, PublicKeyHash, Round};
 use tokio::time::{Instant, sleep};
 
 use super::dice::{Concern, Dice};
 use super::gate::Life;
-use super::host::Host;
+use super::host::{Host, Node};
 use super::keys::{Pair, pair};
 use super::network::Machine;
 use super::plan::{KeyPlan, MAINNET, OTHER_CHAIN};
@@ -23,6 +22,7 @@ use super::witness;
 use super::world::{MACHINES, World};
 
 /// The operator of the cluster.
+#[derive(Debug)]
 pub struct Operator {
     world: Arc<World>,
     dice: Dice,
@@ -315,13 +315,12 @@ impl Operator {
             cluster.propose(command, soon(WAITS)).await
         });
         match committed.await {
-            None => Reply::Gone,
             Some(Ok(Committed {
                 answer: Answer::Refused(refusal),
                 ..
             })) => Reply::Refused(refusal),
             Some(Ok(committed)) => Reply::Committed(committed),
-            Some(Err(Unavailable::NotLeader { .. })) => Reply::Gone,
+            None | Some(Err(Unavailable::NotLeader { .. })) => Reply::Gone,
             Some(Err(_nobody_knows)) => Reply::Unknown,
         }
     }
@@ -330,7 +329,7 @@ impl Operator {
     async fn inside<T, F>(
         &self,
         at: Machine,
-        what: impl FnOnce(Cluster<MemoryFolder>) -> F,
+        what: impl FnOnce(Node) -> F,
     ) -> Option<T>
     where
         F: Future<Output = T> + Send + 'static,

@@ -2,6 +2,7 @@
 
 use std::future::pending;
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
@@ -10,14 +11,11 @@ use bytes::Bytes;
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use http_body_util::BodyExt as _;
-use node::peers::accept::Peer;
-use node::peers::call::{Answer, CallError};
-use node::peers::link::Message;
 use node::peers::pins::PinSet;
-use node::peers::wire::{BoxError, Wire};
+use node::peers::wire::{Answer, CallError, Message, Peer, Wire, WireError};
 use raft_store::types::{Fingerprint, Member};
 use tokio::sync::oneshot;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tower::ServiceExt as _;
 
 use super::gate::{Gate, Life};
@@ -45,7 +43,7 @@ impl std::fmt::Debug for Cable {
 }
 
 impl Wire for Cable {
-    fn serve(&self, pins: PinSet, app: Router) -> Result<BoxFuture<'static, ()>, BoxError> {
+    fn serve(&self, pins: PinSet, app: Router) -> Result<BoxFuture<'static, ()>, WireError> {
         let world = self.world.upgrade().ok_or("the world is over")?;
         let seat = Seat {
             machine: self.machine,
@@ -66,12 +64,12 @@ impl Wire for Cable {
         .boxed())
     }
 
-    fn post(
-        &self,
+    fn post<'a>(
+        &'a self,
         _to: u64,
-        member: &Member,
+        member: &'a Member,
         message: Message,
-    ) -> BoxFuture<'_, Result<Answer, CallError>> {
+    ) -> BoxFuture<'a, Result<Answer, CallError>> {
         let member = member.clone();
         async move {
             self.life.enter(Gate::MessageLeaves).await;
@@ -125,9 +123,9 @@ impl Way {
     /// Carries a message there, and what it is answered with back.
     async fn carry(self, world: Arc<World>, message: Message, answered: Answered) {
         let to = world.machine_at(&self.member.address);
-        let Some((after, again)) = world.network.fate(self.from, to).comes else {
-            world.coverage.count("network: lost");
-            return hang(&message, answered).await;
+        let ends = soon(message.time);
+        let Some(again) = arrives(&world, self.from, to, ends).await else {
+            return drop(answered);
         };
         if let Some(after) = again {
             world.coverage.count("network: delivered twice");
@@ -140,7 +138,6 @@ impl Way {
                 }
             });
         }
-        sleep(after).await;
         let seat = match let_in(&world.network, &self.member, self.key) {
             Ok(seat) => seat,
             Err(refused) => {
@@ -151,14 +148,14 @@ impl Way {
         let Some(answer) = deliver(&seat, self.request(&message)).await else {
             return; // dropped: the connection breaks with the process
         };
-        let Some((after, _)) = world.network.fate(to, self.from).comes else {
-            world.coverage.count("network: lost");
-            return hang(&message, answered).await;
-        };
-        sleep(after).await;
+        if arrives(&world, to, self.from, ends).await.is_none() {
+            return drop(answered);
+        }
         let fits = answer.body.len() <= message.limit;
         let too_long = || CallError::Lost("an answer above the limit".to_owned());
-        answered.send(fits.then_some(answer).ok_or_else(too_long)).ok();
+        answered
+            .send(fits.then_some(answer).ok_or_else(too_long))
+            .ok();
     }
 
     fn request(&self, message: &Message) -> Request {
@@ -172,11 +169,41 @@ impl Way {
     }
 }
 
-/// Nothing comes back, and nobody says so, for as long as anybody waits.
-async fn hang(message: &Message, answered: Answered) {
-    sleep(message.time).await;
-    drop(answered);
+/// Waits until a message has crossed the network: what is lost is sent again a while later, as TCP
+/// does it, until it comes or nobody waits for it any more. Says whether it comes once more, and
+/// when.
+async fn arrives(
+    world: &World,
+    from: Machine,
+    to: Machine,
+    ends: Instant,
+) -> Option<Option<Duration>> {
+    let mut again = RETRANSMIT;
+    loop {
+        if let Some((after, twice)) = world.network.fate(from, to).comes {
+            sleep(after).await;
+            return Some(twice);
+        }
+        world.coverage.count("network: lost");
+        let next = Instant::now().checked_add(again)?;
+        if next >= ends {
+            sleep_until(ends).await;
+            return None;
+        }
+        sleep_until(next).await;
+        again = again.saturating_mul(2).min(RETRANSMIT_MOST);
+    }
 }
+
+fn soon(time: Duration) -> Instant {
+    let now = Instant::now();
+    now.checked_add(time).unwrap_or(now)
+}
+
+/// When TCP sends again what was not acknowledged, at first and at most (the kernel's own most is
+/// far above any message's time here).
+const RETRANSMIT: Duration = Duration::from_millis(200);
+const RETRANSMIT_MOST: Duration = Duration::from_secs(2);
 
 /// Each side must have the key that the other one pins, or there is no connection.
 fn let_in(network: &Network, member: &Member, key: Fingerprint) -> Result<(Seat, Peer), CallError> {
