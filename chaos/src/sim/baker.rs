@@ -78,7 +78,9 @@ impl Baker {
     fn now(&self, began: Instant) -> u32 {
         let level = self.world.plan.level.as_millis().max(1);
         let passed = began.elapsed().as_millis().checked_div(level);
-        passed.and_then(|passed| u32::try_from(passed).ok()).unwrap_or(0)
+        passed
+            .and_then(|passed| u32::try_from(passed).ok())
+            .unwrap_or(0)
     }
 
     /// What one level asks of a baker: its votes, now and then a block, now and then a second round.

@@ -71,7 +71,12 @@ fn simulate(args: &Args) -> Result<bool, Box<dyn std::error::Error>> {
     let mut troubles = Vec::new();
     let report = range.run(|seed, outcome| {
         tally.count(outcome.is_green());
-        let told = tell(seed, outcome, args, tally.passed().saturating_add(tally.failed()));
+        let told = tell(
+            seed,
+            outcome,
+            args,
+            tally.passed().saturating_add(tally.failed()),
+        );
         troubles.extend(told.err());
         if args.trace.is_some() {
             trace = Some(written(&outcome.lines));

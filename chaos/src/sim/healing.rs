@@ -78,13 +78,7 @@ async fn sign_afresh(world: &Arc<World>, whole: &[Machine]) {
     let question = Question {
         client: 0,
         key: pair.public().hash(),
-        bytes: consensus(
-            plan.curve,
-            Kind::Attestation,
-            super::plan::MAINNET,
-            slot,
-            0,
-        ),
+        bytes: consensus(plan.curve, Kind::Attestation, super::plan::MAINNET, slot, 0),
     };
     let patience = Patience {
         way: Duration::from_millis(1),
@@ -161,9 +155,8 @@ pub async fn leader(world: &Arc<World>, within: Duration) -> bool {
         if let Some(leader) = world.leader() {
             let knows = |machine: &Machine| {
                 let running = world.host(*machine).and_then(|host| host.running());
-                running.is_some_and(|running| {
-                    running.cluster.view().borrow().leader == Some(leader.0)
-                })
+                running
+                    .is_some_and(|running| running.cluster.view().borrow().leader == Some(leader.0))
             };
             if others(leader).iter().all(knows) {
                 return true;

@@ -62,7 +62,10 @@ pub async fn run(world: Arc<World>, mut operator: Operator) {
     loop {
         let (low, high) = world.plan.gap_ms;
         let gap = dice.millis(low, high);
-        if Instant::now().checked_add(gap).is_none_or(|next| next >= ends) {
+        if Instant::now()
+            .checked_add(gap)
+            .is_none_or(|next| next >= ends)
+        {
             break;
         }
         sleep(gap).await;

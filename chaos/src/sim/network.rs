@@ -154,7 +154,11 @@ impl Network {
     /// A process listens no more, unless another one took its place already.
     pub fn leave(&self, address: &str, ticket: u64) {
         let mut state = self.lock();
-        if state.seats.get(address).is_some_and(|(now, _)| *now == ticket) {
+        if state
+            .seats
+            .get(address)
+            .is_some_and(|(now, _)| *now == ticket)
+        {
             state.seats.remove(address);
         }
     }
@@ -186,9 +190,8 @@ mod tests {
 
     #[test]
     fn a_cut_holds_in_its_direction_and_changes_nothing_of_what_comes_after_it() {
-        let fates = |network: &Network| -> Vec<Fate> {
-            (0..8).map(|_| network.fate(ONE, TWO)).collect()
-        };
+        let fates =
+            |network: &Network| -> Vec<Fate> { (0..8).map(|_| network.fate(ONE, TWO)).collect() };
         let whole = fates(&Network::new(3, WELL));
         assert!(whole.iter().all(|fate| fate.comes.is_some()));
         let network = Network::new(3, WELL);

@@ -86,7 +86,10 @@ impl Operator {
                     Reply::Committed(_) => break,
                     Reply::Unknown | Reply::Gone => {}
                     Reply::Refused(refusal) => {
-                        if !matches!(refusal, Refusal::AlreadyEnrolled | Refusal::Generation { .. }) {
+                        if !matches!(
+                            refusal,
+                            Refusal::AlreadyEnrolled | Refusal::Generation { .. }
+                        ) {
                             return Err(refusal.to_string());
                         }
                         break;
@@ -326,11 +329,7 @@ impl Operator {
     }
 
     /// Runs on a node as its admin socket would; none if the node is down or goes.
-    async fn inside<T, F>(
-        &self,
-        at: Machine,
-        what: impl FnOnce(Node) -> F,
-    ) -> Option<T>
+    async fn inside<T, F>(&self, at: Machine, what: impl FnOnce(Node) -> F) -> Option<T>
     where
         F: Future<Output = T> + Send + 'static,
         T: Send + 'static,

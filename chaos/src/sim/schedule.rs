@@ -67,7 +67,10 @@ impl Schedule {
     /// # Panics
     /// If the operating system gives no runtime.
     #[must_use]
-    #[expect(clippy::expect_used, reason = "a runtime without I/O and threads asks for nothing")]
+    #[expect(
+        clippy::expect_used,
+        reason = "a runtime without I/O and threads asks for nothing"
+    )]
     pub fn run(&self) -> Outcome {
         let runtime = Builder::new_current_thread()
             .enable_time()
@@ -123,9 +126,12 @@ async fn found(world: &Arc<World>) -> Option<Operator> {
             return None;
         }
         let host = Host::new(world, machine, machine.0, key, disk);
-        for (plan, pair) in world.plan.keys.iter().filter_map(|plan| {
-            Some((plan, pair(plan.curve, plan.set)?))
-        }) {
+        for (plan, pair) in world
+            .plan
+            .keys
+            .iter()
+            .filter_map(|plan| Some((plan, pair(plan.curve, plan.set)?)))
+        {
             let in_device = plan.release == raft_store::state::ReleaseMode::AfterRecord;
             host.hsm.hold(&pair, in_device);
         }

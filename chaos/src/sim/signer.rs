@@ -91,7 +91,12 @@ impl Hsm {
     }
 
     /// Signs, and tells the judge: this signature exists, whether it ever leaves or not.
-    async fn sign(&self, life: &Life, pair: &Pair, message: &[u8]) -> Result<Signature, SignFailure> {
+    async fn sign(
+        &self,
+        life: &Life,
+        pair: &Pair,
+        message: &[u8],
+    ) -> Result<Signature, SignFailure> {
         life.enter(Gate::SignerAsked).await;
         let backend = |what: &str| SignFailure::Backend {
             key: pair.public().hash(),

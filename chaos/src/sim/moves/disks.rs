@@ -83,7 +83,12 @@ async fn wipe(world: &Arc<World>, host: &Arc<Host>, made_anew: bool, dice: &mut 
     let before = host.disk.durable_log();
     host.disk.wipe();
     other_disk(world, host, &before);
-    begins(world, "disk wiped", &[host.machine], "the data folder is empty");
+    begins(
+        world,
+        "disk wiped",
+        &[host.machine],
+        "the data folder is empty",
+    );
     if made_anew {
         // `quorate init` makes another key, which nobody has pinned.
         let key = Fingerprint(dice.bytes());
@@ -105,7 +110,12 @@ async fn restore(world: &Arc<World>, host: &Arc<Host>, dice: &mut Dice) {
     let before = host.disk.durable_log();
     host.disk.put(image);
     other_disk(world, host, &before);
-    begins(world, "disk restored", &[host.machine], "its log is shorter than it was");
+    begins(
+        world,
+        "disk restored",
+        &[host.machine],
+        "its log is shorter than it was",
+    );
     one_of_them_is_cut_off(world, host.machine, straggler, dice);
     sleep(dice.millis(1, 100)).await;
     host.start(world);
@@ -122,7 +132,12 @@ async fn clone_beside(world: &Arc<World>, host: &Arc<Host>, dice: &mut Dice) {
     // Whichever of the two counts a boot that the other one does not have is refused.
     host.condemn();
     world.add(Arc::clone(&copy));
-    begins(world, "clone beside", &[host.machine], "two processes have one key");
+    begins(
+        world,
+        "clone beside",
+        &[host.machine],
+        "two processes have one key",
+    );
     copy.start(world);
     sleep(Duration::from_millis(2_500)).await;
 }
@@ -136,7 +151,12 @@ async fn clone_after(world: &Arc<World>, host: &Arc<Host>, dice: &mut Dice) {
     let before = host.disk.durable_log();
     host.disk.put(image);
     other_disk(world, host, &before);
-    begins(world, "clone after", &[host.machine], "another copy is started in its place");
+    begins(
+        world,
+        "clone after",
+        &[host.machine],
+        "another copy is started in its place",
+    );
     sleep(dice.millis(1, 2_000)).await;
     host.start(world);
     sleep(Duration::from_millis(2_000)).await;

@@ -16,7 +16,9 @@ pub fn mood(world: &Arc<World>, machine: Machine, dice: &mut Dice) {
         (3, (Mood::Hang, "signer hangs")),
         (2, (Mood::Wrong, "wrong signature")),
     ];
-    let (mood, name) = *dice.weighted(&moods).unwrap_or(&(Mood::Fail, "signer fails"));
+    let (mood, name) = *dice
+        .weighted(&moods)
+        .unwrap_or(&(Mood::Fail, "signer fails"));
     let Some(host) = world.host(machine) else {
         return;
     };
