@@ -46,10 +46,13 @@ pub(crate) const LIMIT: Duration = Duration::from_secs(90);
 
 /// Every scenario, in the order in which they run.
 pub(crate) fn all() -> Vec<Scenario> {
-    let parts: [&[Scenario]; 4] = [
+    let parts: [&[Scenario]; 7] = [
         scenarios::power::ALL,
         scenarios::power_moments::ALL,
         scenarios::power_founding::ALL,
+        scenarios::disks::ALL,
+        scenarios::disks_slow::ALL,
+        scenarios::disks_lying::ALL,
         scenarios::hand_over::ALL,
     ];
     parts.concat()
