@@ -65,6 +65,7 @@ test:
 	@status=0; export QUORATE_SKIPS=$(SKIPS) QUORATE_CHAOS_OUT=$(CHAOS_OUT); \
 	cargo test $(SELECTION) --no-fail-fast || status=1; \
 	cargo test --workspace --doc --locked --no-fail-fast || status=1; \
+	$(CHAOS) sim --seed 1 --count 200 || status=1; \
 	QUORATE_MUTANT_SEEDS=10 $(MUTANTS) || status=1; \
 	$(REAL) || status=1; \
 	$(PAGE) || status=1; \
