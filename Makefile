@@ -65,11 +65,7 @@ test:
 	@status=0; export QUORATE_SKIPS=$(SKIPS) QUORATE_CHAOS_OUT=$(CHAOS_OUT); \
 	cargo test $(SELECTION) --no-fail-fast || status=1; \
 	cargo test --workspace --doc --locked --no-fail-fast || status=1; \
-	$(CHAOS) sim --seed 1 --count 200 || status=1; \
-	QUORATE_MUTANT_SEEDS=10 $(MUTANTS) || status=1; \
-	$(REAL) || status=1; \
-	$(PAGE) || status=1; \
-	if [ -s $(SKIPS) ]; then cat $(SKIPS); echo "$$(wc -l < $(SKIPS)) skipped"; fi; \
+	$(faults); \
 	exit $$status
 
 # The same three parts as in `make test`, without the other tests.
@@ -77,11 +73,7 @@ chaos: build
 	@deploy/prerequisites.sh test
 	@rm -f $(SKIPS) $(FOUND)
 	@status=0; export QUORATE_SKIPS=$(SKIPS) QUORATE_CHAOS_OUT=$(CHAOS_OUT); \
-	$(CHAOS) sim --seed 1 --count 200 || status=1; \
-	QUORATE_MUTANT_SEEDS=10 $(MUTANTS) || status=1; \
-	$(REAL) || status=1; \
-	$(PAGE) || status=1; \
-	if [ -s $(SKIPS) ]; then cat $(SKIPS); echo "$$(wc -l < $(SKIPS)) skipped"; fi; \
+	$(faults); \
 	exit $$status
 
 chaos-sim: build
@@ -101,8 +93,9 @@ chaos-long: build
 
 # The mutants are compiled into this one test and nothing else.
 MUTANTS := cargo test --workspace --locked --features chaos/mutants --test mutants
-# Compiling with another feature leaves other binaries behind under the same names: the real nodes
-# are put back first (that takes a second), so that what runs is what is released.
+# Compiling with another feature leaves other programs behind under the same names, so each part first
+# has its own put back (that takes a second): what runs is what is released.
+SIMULATED := { cargo build $(SELECTION) && $(CHAOS) sim --seed 1 --count 200; }
 REAL := { cargo build $(SELECTION) && $(CHAOS) run; }
 PAGE := $(CHAOS) report --merged $(CHAOS_OUT)/results.json --out $(CHAOS_OUT)/index.html \
 	$$(ls $(FOUND) 2>/dev/null)
@@ -132,6 +125,15 @@ $(CARGO_DENY):
 		--version $(CARGO_DENY_VERSION) cargo-deny
 	@rm -rf $(CACHE)/tools/target
 	@touch $@
+
+# The fault suite, inside a recipe that has a variable `status`.
+define faults
+$(SIMULATED) || status=1; \
+QUORATE_MUTANT_SEEDS=10 $(MUTANTS) || status=1; \
+$(REAL) || status=1; \
+$(PAGE) || status=1; \
+if [ -s $(SKIPS) ]; then cat $(SKIPS); echo "$$(wc -l < $(SKIPS)) skipped"; fi
+endef
 
 define say_rocksdb
 ls $(CARGO_TARGET_DIR)/debug/build/librocksdb-sys-*/out/librocksdb.a >/dev/null 2>&1 || \
