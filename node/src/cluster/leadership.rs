@@ -185,9 +185,8 @@ pub(super) async fn watch<G: Ground>(inner: Arc<Inner<G>>) {
 /// Whether consensus still runs.
 fn running<G: Ground>(consensus: &Consensus<G>) -> Result<(), Fatal<Types>> {
     use openraft::async_runtime::WatchReceiver as _;
-    let metrics = consensus.raft.metrics();
-    let running = metrics.borrow_watched().running_state.clone();
-    running
+    let metrics = consensus.raft.metrics().borrow_watched().clone();
+    metrics.running_state
 }
 
 impl<G: Ground> Inner<G> {

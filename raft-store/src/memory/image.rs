@@ -13,6 +13,18 @@ use crate::types::{Entry, LogId, Vote};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DiskImage(pub(super) Image);
 
+impl DiskImage {
+    /// This image's database beside the small files of another: only a part of the folder went back.
+    #[must_use]
+    pub fn with_files_of(self, other: &Self) -> Self {
+        let Self(database) = self;
+        Self(Image {
+            files: other.0.files.clone(),
+            ..database
+        })
+    }
+}
+
 /// What a disk holds: frames of the codec, but for what openraft asks for at every step.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Image {
@@ -24,8 +36,18 @@ pub(super) struct Image {
     pub(super) rows: BTreeMap<Vec<u8>, Vec<u8>>,
     pub(super) applied: Option<Vec<u8>>,
     pub(super) membership: Option<Vec<u8>>,
-    pub(super) snapshot: Option<(Option<LogId>, Vec<u8>, Arc<[u8]>)>,
+    pub(super) snapshot: Option<Snapshot>,
     pub(super) files: BTreeMap<&'static str, Vec<u8>>,
+}
+
+/// The published snapshot.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Snapshot {
+    /// The last entry that it covers.
+    pub(super) last: Option<LogId>,
+    /// The frame of its metadata.
+    pub(super) meta: Vec<u8>,
+    pub(super) bytes: Arc<[u8]>,
 }
 
 /// One write, as the one write-ahead log would hold it.

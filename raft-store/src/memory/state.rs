@@ -2,6 +2,7 @@
 
 use std::io;
 
+use super::image::Snapshot;
 use super::{MemoryDisk, Write, tell};
 use crate::{
     codec::{self, Wire},
@@ -25,7 +26,8 @@ impl MemoryState {
     /// The last entry that the published snapshot covers.
     pub(super) fn covers(&self) -> Option<LogId> {
         let medium = self.disk.lock();
-        medium.live.snapshot.as_ref().and_then(|(last, ..)| *last)
+        let snapshot = medium.live.snapshot.as_ref();
+        snapshot.and_then(|snapshot| snapshot.last)
     }
 }
 
@@ -77,13 +79,13 @@ impl StateDisk for MemoryState {
     fn publish_snapshot(&self, meta: &SnapshotMeta, bytes: &[u8]) -> io::Result<()> {
         let frame = encode(meta)?;
         let mut medium = self.disk.medium(self.epoch)?;
-        let published = medium
-            .durable
-            .snapshot
-            .as_ref()
-            .and_then(|(last, ..)| *last);
-        if meta.last_log_id >= published {
-            let snapshot = Some((meta.last_log_id, frame, bytes.into()));
+        let published = medium.durable.snapshot.as_ref();
+        if meta.last_log_id >= published.and_then(|published| published.last) {
+            let snapshot = Some(Snapshot {
+                last: meta.last_log_id,
+                meta: frame,
+                bytes: bytes.into(),
+            });
             if !mutant::active(Mutant::PurgeBeforeSnapshotDurable) {
                 medium.durable.snapshot.clone_from(&snapshot);
             }
@@ -94,7 +96,7 @@ impl StateDisk for MemoryState {
 
     fn snapshot(&self) -> io::Result<Option<(SnapshotMeta, Vec<u8>)>> {
         let medium = self.disk.medium(self.epoch)?;
-        let Some((_last, meta, bytes)) = &medium.live.snapshot else {
+        let Some(Snapshot { meta, bytes, .. }) = &medium.live.snapshot else {
             return Ok(None);
         };
         let meta = codec::decode_wire(meta).map_err(io::Error::other)?;

@@ -127,7 +127,7 @@ impl<T: OptionalSend + OptionalSync> rt::WatchSender<Watch, T> for watch::Sender
 
 impl<T: OptionalSend + OptionalSync> rt::WatchReceiver<Watch, T> for watch::Receiver<T> {
     async fn changed(&mut self) -> Result<(), rt::watch::RecvError> {
-        watch::Receiver::changed(self)
+        Self::changed(self)
             .await
             .map_err(|_closed| rt::watch::RecvError(()))
     }
@@ -137,7 +137,7 @@ impl<T: OptionalSend + OptionalSync> rt::WatchReceiver<Watch, T> for watch::Rece
     }
 
     fn borrow_and_update(&mut self) -> watch::Ref<'_, T> {
-        watch::Receiver::borrow_and_update(self)
+        Self::borrow_and_update(self)
     }
 }
 

@@ -348,7 +348,7 @@ fn copy_folder(from: &Path, to: &Path) {
 
 /// An attestation without DAL for slot (level, 0): watermark, chain, branch, tag 21, slot, level,
 /// round, payload hash (octez-protocol: `Operation_repr`).
-pub(super) fn attestation(level: u32, salt: u8) -> Vec<u8> {
+pub(in crate::cluster::tests) fn attestation(level: u32, salt: u8) -> Vec<u8> {
     let mut bytes = vec![0x13, 1, 2, 3, 4];
     bytes.extend([salt; 32]);
     bytes.extend([21, 0, 7]);
