@@ -170,9 +170,9 @@ impl PeerMemory {
     fn lets_go_of_the_past(&self, hello: &Hello) -> bool {
         let another = self.boot.is_some_and(|boot| boot != hello.boot);
         let is_new = hello.vote.is_none() && hello.durable.is_none();
-        (another && mutant::active(Mutant::OlderDiskAccepted))
-            || (another && mutant::active(Mutant::CloneAccepted))
-            || (is_new && mutant::active(Mutant::WipedDiskAccepted))
+        let forgiving =
+            mutant::active(Mutant::OlderDiskAccepted) || mutant::active(Mutant::CloneAccepted);
+        (another && forgiving) || (is_new && mutant::active(Mutant::WipedDiskAccepted))
     }
 
     fn suspect(&self, hello: &Hello) -> Option<Suspect> {
