@@ -7,6 +7,8 @@ mod audit;
 mod baker;
 mod clock;
 mod config;
+mod control_group;
+mod copies;
 mod failed;
 mod journal;
 mod kit;
@@ -18,6 +20,7 @@ mod scenario;
 mod scenarios;
 mod screen;
 mod stage;
+mod time_of_day;
 mod world;
 
 use std::env;

@@ -41,6 +41,9 @@ pub(crate) enum Failed {
     /// A step of the scenario itself.
     #[error("{0}")]
     Step(String),
+    /// The machine lacks something: the scenario is skipped, aloud.
+    #[error("{0}")]
+    Missing(String),
     /// The hard limit of the scenario.
     #[error("it did not end within {} s", .0.as_secs())]
     TooLong(Duration),

@@ -83,6 +83,12 @@ impl Load {
         self.tasks.spawn(race.run(Arc::clone(&self.stop)));
     }
 
+    /// How many slots have a winner.
+    pub(crate) fn won(&self) -> usize {
+        let won = self.races.iter().map(|(_, score)| score.won.load(Ordering::Relaxed));
+        won.sum()
+    }
+
     /// Waits until so many more slots of every key have a winner.
     ///
     /// # Errors

@@ -154,6 +154,7 @@ fn verdict(
         // What a scenario does to the promises, the cluster may notice in its own way too.
         (true, 1.., _) => Verdict::SeenAsItMust(seen(violations)),
         (false, 1.., _) => Verdict::Broken,
+        (_, 0, Err(Failed::Missing(what))) => Verdict::Skipped(what),
         (_, 0, Err(failed)) => Verdict::Failed(format!("{failed}\n{last_words}")),
         (true, 0, Ok(())) => Verdict::Failed("the judge saw no broken promise".to_owned()),
         (false, 0, Ok(())) => held(violations, lines),

@@ -46,7 +46,7 @@ pub(crate) const LIMIT: Duration = Duration::from_secs(90);
 
 /// Every scenario, in the order in which they run.
 pub(crate) fn all() -> Vec<Scenario> {
-    let parts: [&[Scenario]; 7] = [
+    let parts: [&[Scenario]; 12] = [
         scenarios::power::ALL,
         scenarios::power_moments::ALL,
         scenarios::power_founding::ALL,
@@ -54,6 +54,11 @@ pub(crate) fn all() -> Vec<Scenario> {
         scenarios::disks_slow::ALL,
         scenarios::disks_lying::ALL,
         scenarios::hand_over::ALL,
+        scenarios::folders::ALL,
+        scenarios::swapped::ALL,
+        scenarios::flipped_bits::ALL,
+        scenarios::clocks::ALL,
+        scenarios::pauses::ALL,
     ];
     parts.concat()
 }

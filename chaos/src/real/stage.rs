@@ -216,6 +216,11 @@ impl Stage {
         self.kit.keys.clone()
     }
 
+    /// The folder of this scenario.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     /// Writes down that a fault struck at `at_us` ([`now_us`]), and how that is known. Gives its number, for
     /// [`Stage::fault_ended`].
     pub(crate) fn fault(&self, at_us: u64, name: &str, nodes: &[u64], proof: &str) -> u64 {

@@ -1,5 +1,6 @@
 //! One real `quorate node` process.
 
+use std::collections::BTreeMap;
 use std::fs::{self, OpenOptions};
 use std::io;
 use std::os::unix::process::CommandExt as _;
@@ -20,6 +21,7 @@ pub struct NodeProcess {
     folder: PathBuf,
     ports: Ports,
     argv: Vec<String>,
+    environment: BTreeMap<String, String>,
     child: Option<Child>,
 }
 
@@ -40,8 +42,14 @@ impl NodeProcess {
             folder,
             ports,
             argv,
+            environment: BTreeMap::new(),
             child: None,
         }
+    }
+
+    /// A variable of its environment, beside those of this process. It holds from the next start on.
+    pub fn env(&mut self, name: &str, value: impl Into<String>) {
+        self.environment.insert(name.to_owned(), value.into());
     }
 
     /// Its id in the cluster.
@@ -106,6 +114,7 @@ impl NodeProcess {
         let program = words.next().map(String::as_str).unwrap_or_default();
         let child = Command::new(program)
             .args(words)
+            .envs(&self.environment)
             .env(tether::VARIABLE, std::process::id().to_string())
             .stdin(Stdio::null())
             .stdout(out)
