@@ -3,6 +3,8 @@
 pub mod cli;
 #[cfg(test)]
 mod documents;
+#[cfg(feature = "mutants")]
+pub mod mutants;
 pub mod page;
 pub mod real;
 pub mod results;

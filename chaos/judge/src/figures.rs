@@ -153,6 +153,7 @@ impl Count {
             | Event::Refused { .. }
             | Event::Proved { .. }
             | Event::Ordered { .. }
+            | Event::Decided { .. }
             | Event::Obeyed { .. }
             | Event::Healed { .. }
             | Event::State { .. } => {}

@@ -293,6 +293,13 @@ pub enum Event {
         #[serde(flatten)]
         action: Action,
     },
+    /// An order stands in the log, and applying it did what was asked.
+    Decided {
+        /// The order.
+        order: u64,
+        /// Where.
+        entry: Entry,
+    },
     /// The operator was told.
     Obeyed {
         /// The order.

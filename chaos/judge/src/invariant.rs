@@ -5,6 +5,7 @@ mod asked;
 mod durable;
 mod everywhere;
 mod evidence;
+mod in_the_log;
 mod marks;
 mod one_message;
 mod one_signature;
@@ -42,6 +43,7 @@ pub(crate) fn all<'c>() -> Vec<Box<dyn Check<'c> + 'c>> {
         Box::<order::Order<'c>>::default(),
         Box::<verified::Verified<'c>>::default(),
         Box::<operators::Operators<'c>>::default(),
+        Box::<in_the_log::InTheLog<'c>>::default(),
         Box::<policy::Policies<'c>>::default(),
         Box::<agreement::Agreement<'c>>::default(),
         Box::<asked::AskedFor>::default(),

@@ -278,6 +278,11 @@ impl Operator {
         for _attempt in 0..3 {
             match self.propose(at, &command).await {
                 Reply::Committed(committed) => {
+                    let entry = history::Entry {
+                        term: committed.entry.term,
+                        index: committed.entry.index,
+                    };
+                    self.world.history.write(Event::Decided { order, entry });
                     self.told(order, Told::Committed);
                     return self.wait_for_drain(order, at, committed.entry.index).await;
                 }

@@ -245,6 +245,7 @@ fn nodes_of(event: &Event) -> Vec<u64> {
         Event::Run { .. }
         | Event::Answered { .. }
         | Event::Ordered { .. }
+        | Event::Decided { .. }
         | Event::Obeyed { .. }
         | Event::FaultEnded { .. } => Vec::new(),
     }

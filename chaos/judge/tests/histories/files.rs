@@ -64,6 +64,7 @@ fn every_event() -> Vec<Line> {
             proof: "state T in /proc".to_owned(),
         },
         Event::FaultEnded { fault: 1 },
+        Event::Decided { order: 1, entry },
     ] {
         world.say(event);
     }

@@ -1,6 +1,6 @@
 //! I10: what an operator was told about *disable* and *raise*.
 
-use judge::history::{Action, Told};
+use judge::history::{Action, Event, Told};
 use judge::{Invariant, Verdict};
 
 use crate::baker::{Baker, MAINNET, Message};
@@ -57,6 +57,31 @@ fn what_was_asked_before_may_finish_until_the_key_is_drained() {
         match told {
             Told::Drained => rejected(&end(world), Invariant::I10, "was drained"),
             _ => accepted(&end(world)),
+        }
+    }
+}
+
+/// R25: what stands behind the *Disable* in the log is refused, whoever asked before.
+#[test]
+fn r25_no_entry_behind_a_disable_lets_a_signature_go_that_was_asked_for_before() {
+    for gated in [true, false] {
+        let mut world = World::new();
+        let message = Message::attestation(5, 1);
+        let request = world.ask(&message);
+        let order = disable(&mut world);
+        let before = gated.then(|| world.grant(&message));
+        let entry = world.record();
+        let grant = before.unwrap_or_else(|| world.grant(&message));
+        let signature = world.baker.sign(&message);
+        world.made(1, &message, &signature);
+        world.released(1, Some(grant), &message, &signature);
+        world.answered(request, 200, Some(&signature));
+        world.say(Event::Decided { order, entry });
+        world.obeyed(order, Told::Committed);
+        if gated {
+            accepted(&end(world));
+        } else {
+            rejected(&end(world), Invariant::I10, "had disabled it");
         }
     }
 }

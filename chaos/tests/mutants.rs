@@ -1,0 +1,37 @@
+//! A test suite is worth what it notices: twenty mistakes are built into Quorate, one at a time, and
+//! the schedules that break no promise otherwise must see each of them.
+
+use std::env;
+use std::thread;
+
+use chaos::mutants::{Args, hunt};
+use raft_store::mutant::{Mutant, active, switch_on};
+
+/// How many seeds each mutant gets: `make chaos-mutants SEEDS=100` sets it.
+const SEEDS: &str = "QUORATE_MUTANT_SEEDS";
+/// Only mutants with this in their name.
+const ONLY: &str = "QUORATE_MUTANT";
+
+#[test]
+fn every_mistake_that_is_built_in_is_seen() {
+    let seeds = env::var(SEEDS).map_or(10, |seeds| seeds.parse().unwrap());
+    let args = Args {
+        seeds,
+        only: env::var(ONLY).ok(),
+        threads: 2,
+    };
+    assert!(hunt(&args).unwrap(), "see above which were not");
+}
+
+#[test]
+fn a_mistake_is_made_in_the_thread_that_asked_for_it_and_no_longer() {
+    {
+        let _switched = switch_on(Mutant::FloorIgnored);
+        assert!(active(Mutant::FloorIgnored));
+        assert!(!active(Mutant::RecordSkipped));
+        thread::spawn(|| assert!(!active(Mutant::FloorIgnored)))
+            .join()
+            .unwrap();
+    }
+    assert!(Mutant::ALL.into_iter().all(|mutant| !active(mutant)));
+}
