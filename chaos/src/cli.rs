@@ -32,9 +32,6 @@ enum Command {
     Mutants,
     /// Run whole clusters in one thread on virtual time, one schedule of faults a seed.
     Sim(crate::sim::Args),
-    /// Build mistakes into the signer, one at a time, and see whether the simulation notices.
-    #[cfg(feature = "mutants")]
-    Mutants(crate::mutants::Args),
     /// Judge the history of a run that was kept.
     Judge(judge::Args),
     /// Make one page from files of results.
@@ -50,8 +47,6 @@ impl Cli {
             Command::Lossyfs(args) => lossyfs::cli::run(&args),
             Command::Mutants => mutants(),
             Command::Sim(args) => crate::sim::run(&args),
-            #[cfg(feature = "mutants")]
-            Command::Mutants(args) => crate::mutants::run(&args),
             Command::Judge(args) => judge::run(&args),
             Command::Report(args) => report::run(&args),
         }

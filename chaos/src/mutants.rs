@@ -7,7 +7,6 @@
 use std::any::Any;
 use std::collections::BTreeMap;
 use std::io::{self, Write as _};
-use std::process::ExitCode;
 use std::thread;
 use std::time::Duration;
 
@@ -17,17 +16,14 @@ use crate::results::{MutantResult, Origin, Results, Tally, folder};
 use crate::sim::plan::Theme;
 use crate::sim::schedule::{Outcome, Schedule};
 
-/// The options of `quorate-chaos mutants`.
-#[derive(clap::Args, Clone, Debug)]
-pub struct Args {
+/// What to look for, and how hard.
+#[derive(Clone, Debug)]
+pub struct Wanted {
     /// How many seeds each mutant gets. Up to 10, a mutant that was caught gets no more.
-    #[arg(long, default_value_t = 100)]
     pub seeds: u64,
     /// Only mutants with this in their name.
-    #[arg(long, value_name = "WORDS")]
     pub only: Option<String>,
     /// How many mutants run at a time.
-    #[arg(long, default_value_t = 2)]
     pub threads: usize,
 }
 
@@ -125,9 +121,9 @@ impl Hunt {
             needed: hunted.caught.first().copied(),
             invariants: seen_by.into_iter().map(|(by, _)| by.clone()).collect(),
             reproduce: format!(
-                "make chaos-mutants SEEDS={} ONLY='{}'",
-                hunted.tried,
-                self.mutant.name()
+                "QUORATE_MUTANT='{}' make chaos-mutants SEEDS={}",
+                self.mutant.name(),
+                hunted.tried
             ),
         }
     }
@@ -174,33 +170,18 @@ const fn theme(mutant: Mutant) -> Theme {
     }
 }
 
-/// Looks for the mutants, says of each what saw it, and writes the results down.
-#[must_use]
-pub fn run(args: &Args) -> ExitCode {
-    match hunt(args) {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
-        Err(error) => {
-            writeln!(io::stderr(), "quorate-chaos mutants: {error}").ok();
-            ExitCode::FAILURE
-        }
-    }
-}
-
 /// Whether every mutant that was looked for was caught, and every schedule is green without it.
 ///
 /// # Errors
 /// If the results cannot be written.
-pub fn hunt(args: &Args) -> io::Result<bool> {
-    let wanted = |mutant: &Mutant| {
-        let only = args.only.as_deref();
-        only.is_none_or(|only| mutant.name().contains(only))
-    };
-    let mutants: Vec<Mutant> = Mutant::ALL.into_iter().filter(wanted).collect();
+pub fn hunt(wanted: &Wanted) -> io::Result<bool> {
+    let only = wanted.only.as_deref();
+    let is_wanted = |mutant: &Mutant| only.is_none_or(|only| mutant.name().contains(only));
+    let mutants: Vec<Mutant> = Mutant::ALL.into_iter().filter(is_wanted).collect();
     let mut results = Results::of(Origin::here());
     let mut tally = Tally::start();
-    for some in mutants.chunks(args.threads.max(1)) {
-        for (hunt, hunted) in at_once(some, args.seeds) {
+    for some in mutants.chunks(wanted.threads.max(1)) {
+        for (hunt, hunted) in at_once(some, wanted.seeds) {
             let well = !hunted.caught.is_empty() && hunted.unsound.is_empty();
             tally.count(well);
             let result = hunt.result(&hunted);
@@ -226,7 +207,10 @@ fn at_once(mutants: &[Mutant], seeds: u64) -> Vec<(Hunt, Hunted)> {
             .collect();
         let ended = running.into_iter().map(|(hunt, running)| {
             let hunted = running.join();
-            (hunt, hunted.unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+            (
+                hunt,
+                hunted.unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
+            )
         });
         ended.collect()
     })
@@ -248,7 +232,10 @@ fn tell(result: &MutantResult, hunted: &Hunted) -> io::Result<()> {
     }
     if !hunted.unsound.is_empty() {
         let seeds = &hunted.unsound;
-        writeln!(out, "{name}: these seeds are not green without it: {seeds:?}")?;
+        writeln!(
+            out,
+            "{name}: these seeds are not green without it: {seeds:?}"
+        )?;
     }
     Ok(())
 }

@@ -4,7 +4,7 @@
 use std::env;
 use std::thread;
 
-use chaos::mutants::{Args, hunt};
+use chaos::mutants::{Wanted, hunt};
 use raft_store::mutant::{Mutant, active, switch_on};
 
 /// How many seeds each mutant gets: `make chaos-mutants SEEDS=100` sets it.
@@ -15,12 +15,12 @@ const ONLY: &str = "QUORATE_MUTANT";
 #[test]
 fn every_mistake_that_is_built_in_is_seen() {
     let seeds = env::var(SEEDS).map_or(10, |seeds| seeds.parse().unwrap());
-    let args = Args {
+    let wanted = Wanted {
         seeds,
         only: env::var(ONLY).ok(),
         threads: 2,
     };
-    assert!(hunt(&args).unwrap(), "see above which were not");
+    assert!(hunt(&wanted).unwrap(), "see above which were not");
 }
 
 #[test]
