@@ -14,6 +14,7 @@ mod journal;
 mod kit;
 mod load;
 mod machine;
+mod measure;
 mod play;
 mod power;
 mod scenario;
@@ -32,7 +33,7 @@ use std::time::{Duration, Instant};
 use crate::results::{self, Origin, Results, ScenarioResult, Tally, Verdict};
 use failed::Failed;
 use kit::Kit;
-use play::Theatre;
+use play::{Played, Theatre};
 use scenario::Scenario;
 
 /// The options of `quorate-chaos run`.
@@ -134,7 +135,8 @@ async fn all(args: &Args, theatre: &Theatre, chosen: &[Scenario]) -> ExitCode {
         screen::note(&format!("seed {seed}: {} scenarios", chosen.len()));
         for scenario in chosen {
             screen::begins(scenario);
-            let row = theatre.play(scenario, seed).await;
+            let Played { row, measured } = theatre.play(scenario, seed).await;
+            found.measured.extend(measured);
             count(&row, &mut tally);
             screen::ended(&row, &theatre.histories);
             found.scenarios.push(row);

@@ -12,7 +12,24 @@ use super::kit::Kit;
 use super::scenario::Scenario;
 use super::stage::Stage;
 use super::world::NODES;
-use crate::results::{Broken, Figures, ScenarioResult, Verdict};
+use crate::results::{Broken, Figures, Measured, ScenarioResult, Verdict};
+
+/// A scenario that was played.
+#[derive(Debug)]
+pub(crate) struct Played {
+    /// Its row in the results.
+    pub(crate) row: ScenarioResult,
+    /// What was measured beside it.
+    pub(crate) measured: Vec<Measured>,
+}
+
+/// What came of a story.
+struct Judged {
+    verdict: Verdict,
+    violations: Vec<Broken>,
+    lines: Vec<Line>,
+    measured: Vec<Measured>,
+}
 
 /// Where scenarios are played, and with what.
 #[derive(Clone, Debug)]
@@ -29,13 +46,24 @@ pub(crate) struct Theatre {
 
 impl Theatre {
     /// Plays a scenario once and judges it. To be awaited on the main thread.
-    pub(crate) async fn play(&self, scenario: &Scenario, seed: u64) -> ScenarioResult {
+    pub(crate) async fn play(&self, scenario: &Scenario, seed: u64) -> Played {
         let started = Instant::now();
         let missing = scenario.needs.iter().find_map(|need| need.missing());
-        let (verdict, violations, lines) = match missing {
-            Some(missing) => (Verdict::Skipped(missing), Vec::new(), Vec::new()),
+        let judged = match missing {
+            Some(missing) => Judged {
+                verdict: Verdict::Skipped(missing),
+                violations: Vec::new(),
+                lines: Vec::new(),
+                measured: Vec::new(),
+            },
             None => self.judged(scenario, seed).await,
         };
+        let Judged {
+            verdict,
+            violations,
+            lines,
+            measured,
+        } = judged;
         let is_well = matches!(
             verdict,
             Verdict::Held | Verdict::SeenAsItMust(_) | Verdict::Skipped(_)
@@ -45,7 +73,7 @@ impl Theatre {
             false => self.keep(scenario, seed, &lines),
         };
         drop(fs::remove_dir_all(self.folder(seed)));
-        ScenarioResult {
+        let row = ScenarioResult {
             name: scenario.name.to_owned(),
             words: scenario.words.to_owned(),
             seed,
@@ -55,10 +83,11 @@ impl Theatre {
             wall_ms: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
             reproduce: format!("quorate-chaos run --only {:?} --seed {seed}", scenario.name),
             history,
-        }
+        };
+        Played { row, measured }
     }
 
-    async fn judged(&self, scenario: &Scenario, seed: u64) -> (Verdict, Vec<Broken>, Vec<Line>) {
+    async fn judged(&self, scenario: &Scenario, seed: u64) -> Judged {
         let folder = self.folder(seed);
         let mut stage = Stage::new(
             scenario.name,
@@ -70,6 +99,7 @@ impl Theatre {
         let told = tell(scenario, &mut stage).await;
         let words = stage.last_words();
         let read = stage.history();
+        let measured = std::mem::take(&mut stage.measured);
         // Ends every process and unmounts every disk.
         drop(stage);
         let (lines, read) = match read {
@@ -78,7 +108,12 @@ impl Theatre {
         };
         let violations = broken(&lines);
         let verdict = verdict(scenario, told.and(read), &violations, &lines, &words);
-        (verdict, violations, lines)
+        Judged {
+            verdict,
+            violations,
+            lines,
+            measured,
+        }
     }
 
     fn folder(&self, seed: u64) -> PathBuf {

@@ -1,6 +1,8 @@
 //! Cutting the power of machines, and giving it back.
 
+use judge::history::Event;
 use lossyfs::Survival;
+use node::dev::DevError;
 use rand::RngExt as _;
 use tokio::time::Duration;
 
@@ -8,7 +10,11 @@ use super::clock::now_us;
 use super::failed::Failed;
 use super::stage::Stage;
 
-/// What a disk may have kept of what was not fsynced: the scenarios go through all of them.
+/// How a node ends that finds its state damaged.
+const REFUSED: &str = "exit status: 65";
+
+/// What a disk may have kept of what was not fsynced: the scenarios go through all of them, and end with the one
+/// after which a node may refuse to open.
 pub(crate) const MODES: [Survival; 4] = [
     Survival::Drop,
     Survival::Prefix,
@@ -43,13 +49,25 @@ impl Stage {
     /// afterwards that is not on them, then their processes are killed.
     ///
     /// # Errors
-    /// [`Failed::NoEffect`] if a disk is not frozen.
+    /// [`Failed::NoEffect`] if a disk is not frozen, or none of them had anything to lose.
     pub(crate) fn cut_power(&mut self, name: &str, nodes: &[u64]) -> Result<Cut, Failed> {
         let at_us = now_us();
         for id in nodes {
             self.world()?.machine(*id)?.disk()?.cut();
         }
-        self.dark(name, nodes, at_us)
+        let cut = self.dark(name, nodes, at_us)?;
+        let mut pending = 0_u64;
+        for id in nodes {
+            let stats = self.world()?.machine(*id)?.disk()?.stats();
+            pending = pending.saturating_add(stats.pending_ops);
+        }
+        match pending {
+            0 => Err(Failed::NoEffect {
+                fault: cut.name,
+                instead: "everything was synced".to_owned(),
+            }),
+            _ => Ok(cut),
+        }
     }
 
     /// Arms the disk of one machine, waits until it has frozen at its fsync, and kills the process.
@@ -98,8 +116,11 @@ impl Stage {
 
     /// Gives the power back: each disk shows what survived, and nothing runs yet.
     ///
+    /// Of several machines at most one has a disk that scatters survivors: such a disk may leave a hole in the tail
+    /// of the write-ahead log, on which a node refuses to open, and a majority has to be left.
+    ///
     /// # Errors
-    /// [`Failed::NoEffect`] if nothing was lost though everything unsynced had to be dropped.
+    /// If there is no such disk.
     pub(crate) fn restore_disks(&mut self, cut: Cut, survival: Survival) -> Result<(), Failed> {
         let Cut {
             name,
@@ -107,24 +128,19 @@ impl Stage {
             at_us,
             mut proof,
         } = cut;
-        let mut lost: u64 = 0;
-        for id in &nodes {
+        for (number, id) in nodes.iter().enumerate() {
+            let survival = match (survival, number) {
+                (Survival::Random, 1..) => Survival::Torn,
+                (survival, _) => survival,
+            };
             let seed = self.random.random();
             let left = self.world()?.machine(*id)?.disk()?.reboot(survival, seed);
-            lost = lost.saturating_add(left.dropped_ops);
             proof.push(format!(
                 "node {id}: {survival} dropped {} of {} changes and tore {} ({} bytes lost)",
                 left.dropped_ops, left.pending_ops, left.torn_ops, left.dropped_bytes
             ));
         }
-        let proof = proof.join("; ");
-        if survival == Survival::Drop && lost == 0 {
-            return Err(Failed::NoEffect {
-                fault: name,
-                instead: proof,
-            });
-        }
-        let fault = self.fault(at_us, &name, &nodes, &proof);
+        let fault = self.fault(at_us, &name, &nodes, &proof.join("; "));
         self.fault_ended(fault);
         Ok(())
     }
@@ -139,10 +155,36 @@ impl Stage {
         self.world_mut()?.start(&nodes)
     }
 
-    /// A mode of the four, by chance.
-    pub(crate) fn any_mode(&mut self) -> Survival {
-        let number = self.random.random_range(0..MODES.len());
-        MODES.get(number).copied().unwrap_or(Survival::Drop)
+    /// Waits until these machines are back. One whose disk scattered survivors may refuse instead, with
+    /// exit 65 and the name of the damaged log: it is [`lost`](Stage::lost) then, and owes nothing.
+    ///
+    /// # Errors
+    /// If one is not back in time, or ends in any other way.
+    pub(crate) async fn back(&mut self, nodes: &[u64], survival: Survival) -> Result<(), Failed> {
+        for id in nodes {
+            let ready = self.world_mut()?.ready(&[*id]).await;
+            let Err(Failed::Node(DevError::Ended { status, said, .. })) = &ready else {
+                ready?;
+                continue;
+            };
+            let refused = status.contains(REFUSED) && said.contains("Corruption");
+            if survival != Survival::Random || !refused {
+                return ready;
+            }
+            self.lost.insert(*id);
+            self.journal.record(Event::Ended {
+                node: *id,
+                code: Some(65),
+            });
+        }
+        Ok(())
+    }
+
+    /// What a disk keeps, by chance: all that it is told in order, up to a point.
+    pub(crate) fn in_order(&mut self) -> Survival {
+        let modes = [Survival::Drop, Survival::Prefix, Survival::Torn];
+        let number = self.random.random_range(0..modes.len());
+        modes.get(number).copied().unwrap_or(Survival::Drop)
     }
 }
 

@@ -17,7 +17,9 @@ use super::journal::Journal;
 use super::kit::{Kit, KitKey};
 use super::load::Load;
 use super::machine::Ground;
+use super::measure;
 use super::world::{NODES, PATIENCE, World};
+use crate::results::Measured;
 
 /// Within this time after healing a fresh slot of every key has to be signed. The promise is about a second on
 /// machines of their own; here three nodes, their bakers and maybe a build share two cores.
@@ -30,6 +32,8 @@ pub(crate) struct Stage {
     pub(crate) random: ChaCha8Rng,
     /// What the harness writes down.
     pub(crate) journal: Arc<Journal>,
+    /// What was measured beside it.
+    pub(crate) measured: Vec<Measured>,
     /// Nodes that their fault stopped for good: at the end they owe nothing.
     pub(crate) lost: BTreeSet<u64>,
     scenario: &'static str,
@@ -54,6 +58,7 @@ impl Stage {
         Self {
             random: ChaCha8Rng::seed_from_u64(seed),
             journal: Arc::default(),
+            measured: Vec::new(),
             lost: BTreeSet::new(),
             scenario,
             seed,
@@ -128,8 +133,14 @@ impl Stage {
     pub(crate) fn machines(&mut self, ground: Ground, settings: &Settings) -> Result<(), Failed> {
         let journal = Arc::clone(&self.journal);
         let (folder, kit) = (self.folder.clone(), Arc::clone(&self.kit));
-        // The ones before go first: their ports and mounts are free then.
+        // The ones before go first, with all that they wrote: these are other nodes.
         self.world = None;
+        match std::fs::remove_dir_all(&folder) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(Failed::file(&folder)(error));
+            }
+            Ok(()) | Err(_) => {}
+        }
         let world = World::make(&folder, &self.program, kit, journal, ground, settings)?;
         self.world = Some(world);
         Ok(())
@@ -219,6 +230,17 @@ impl Stage {
     /// The folder of this scenario.
     pub(crate) fn folder(&self) -> &Path {
         &self.folder
+    }
+
+    /// Measures what every decision stands on, while bakers bake: this disk, and the way to this node.
+    ///
+    /// # Errors
+    /// If the disk or the node fails.
+    pub(crate) async fn measure(&mut self, node: u64) -> Result<(), Failed> {
+        let ops_url = self.world()?.machine(node)?.process().ops_url();
+        self.measured.push(measure::fdatasync(&self.folder)?);
+        self.measured.push(measure::round_trip(&ops_url).await?);
+        Ok(())
     }
 
     /// Writes down that a fault struck at `at_us` ([`now_us`]), and how that is known. Gives its number, for

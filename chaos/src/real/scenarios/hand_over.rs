@@ -43,6 +43,7 @@ const DRAINED_WITHIN: Duration = Duration::from_secs(20);
 
 async fn killed(stage: &mut Stage) -> Result<(), Failed> {
     stage.cluster(Ground::Plain).await?;
+    stage.measure(1).await?;
     for _ in 0..KILLS {
         stage.signs(BETWEEN).await?;
         let leader = stage.world()?.leader().await?;

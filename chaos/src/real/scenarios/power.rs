@@ -83,7 +83,7 @@ async fn one(stage: &mut Stage, name: &str, node: u64, survival: Survival) -> Re
     let cut = stage.cut_power(name, &[node])?;
     stage.signs(BETWEEN).await?;
     stage.restore_power(cut, survival)?;
-    stage.world_mut()?.ready(&[node]).await?;
+    stage.back(&[node], survival).await?;
     stage.signs(BETWEEN).await
 }
 
@@ -100,7 +100,7 @@ async fn of_two(stage: &mut Stage) -> Result<(), Failed> {
         };
         let cut = stage.cut_power(name, &dark)?;
         stage.restore_power(cut, survival)?;
-        stage.world_mut()?.ready(&NODES).await?;
+        stage.back(&NODES, survival).await?;
         stage.signs(BETWEEN).await?;
     }
     Ok(())
@@ -111,7 +111,7 @@ async fn of_all(stage: &mut Stage) -> Result<(), Failed> {
     for survival in [Survival::Drop, Survival::Torn, Survival::Random] {
         let cut = stage.cut_power("power cut of all three", &NODES)?;
         stage.restore_power(cut, survival)?;
-        stage.world_mut()?.ready(&NODES).await?;
+        stage.back(&NODES, survival).await?;
         stage.signs(BETWEEN).await?;
     }
     Ok(())

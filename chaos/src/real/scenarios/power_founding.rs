@@ -11,7 +11,7 @@ use crate::real::config::Settings;
 use crate::real::failed::Failed;
 use crate::real::kit::KitKey;
 use crate::real::machine::Ground;
-use crate::real::power::{Fsync, MODES, arm};
+use crate::real::power::{Fsync, arm};
 use crate::real::scenario::{LIMIT, Need, Scenario};
 use crate::real::stage::Stage;
 use crate::real::world::{NODES, PATIENCE};
@@ -64,13 +64,14 @@ async fn during_init(stage: &mut Stage) -> Result<(), Failed> {
         let said = stage.world()?.quorate(1, &["init"]).await;
         if disk.is_cut().is_none() {
             // It has no n-th one: the command came to its end, and what it said must hold.
-            let cut = stage.cut_power("power cut after init", &[1])?;
+            disk.cut();
+            let cut = stage.dark("power cut after init", &[1], now_us())?;
             stage.restore_disks(cut, Survival::Keep)?;
             init_again(stage, Some(said?)).await?;
             break;
         }
         let cut = stage.dark("power cut during init", &[1], now_us())?;
-        let survival = stage.any_mode();
+        let survival = stage.in_order();
         stage.restore_disks(cut, survival)?;
         init_again(stage, said.ok()).await?;
         before = !before;
@@ -141,7 +142,7 @@ async fn during_form(stage: &mut Stage) -> Result<(), Failed> {
             .wait_frozen("power cut during form", PATIENCE)
             .await?;
         let cut = stage.dark("power cut during form", &[struck], now_us())?;
-        let survival = stage.any_mode();
+        let survival = stage.in_order();
         stage.restore_power(cut, survival)?;
         stage.world_mut()?.lines().await?;
         for id in NODES {
@@ -161,7 +162,7 @@ async fn during_enrol(stage: &mut Stage) -> Result<(), Failed> {
     world.start(&NODES)?;
     world.form().await?;
     stage.opens_with(&[]);
-    for (round, (key, survival)) in keys.iter().zip(MODES).enumerate() {
+    for (round, key) in keys.iter().enumerate() {
         let leader = stage.world()?.leader().await?;
         let n = stage.random.random_range(1..4);
         let fsync = if round % 2 == 0 {
@@ -185,6 +186,7 @@ async fn during_enrol(stage: &mut Stage) -> Result<(), Failed> {
             .wait_frozen("power cut during enrol", PATIENCE)
             .await?;
         let cut = stage.dark("power cut during enrol", &[leader], now_us())?;
+        let survival = stage.in_order();
         stage.restore_power(cut, survival)?;
         stage.world_mut()?.lines().await?;
         stage.world()?.leader().await?;

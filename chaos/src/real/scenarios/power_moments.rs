@@ -110,8 +110,8 @@ async fn during_a_snapshot(stage: &mut Stage) -> Result<(), Failed> {
     for survival in [
         Survival::Drop,
         Survival::Torn,
+        Survival::Prefix,
         Survival::Random,
-        Survival::Drop,
     ] {
         let node = *NODES
             .get(stage.random.random_range(0..NODES.len()))
@@ -121,7 +121,7 @@ async fn during_a_snapshot(stage: &mut Stage) -> Result<(), Failed> {
         stage.world()?.machine(node)?.disk()?.slow(Slow::Not);
         stage.signs(2).await?;
         stage.restore_power(cut, survival)?;
-        stage.world_mut()?.ready(&[node]).await?;
+        stage.back(&[node], survival).await?;
         stage.signs(4).await?;
     }
     Ok(())
@@ -164,7 +164,7 @@ async fn during_a_return(stage: &mut Stage) -> Result<(), Failed> {
         let wait = Duration::from_millis(stage.random.random_range(0..200));
         tokio::time::sleep(wait).await;
         let cut = stage.cut_power("power cut during a leader's return", &[dark])?;
-        let survival = stage.any_mode();
+        let survival = stage.in_order();
         stage.restore_power(cut, survival)?;
         stage.world_mut()?.ready(&NODES).await?;
         stage.signs(3).await?;
