@@ -106,15 +106,17 @@ impl<G: Ground> Inner<G> {
     fn give_way(&self) {
         let patience = presence(&self.times).saturating_mul(4);
         for (id, peer) in self.standing.peers() {
-            match peer.judged_us {
-                Some((Verdict::Occupied(reason), since)) if since.elapsed() > patience => {
-                    let folder = self.folder.place();
-                    self.stop(Stop::foreign(format!(
-                        "node {id} does not let this node in: {reason}; stop one of the two, and \
-                         never start {folder} where a copy of it runs"
-                    )));
-                }
-                Some(_) | None => {}
+            let Some(opinion) = peer.judged_us else {
+                continue;
+            };
+            if let Verdict::Occupied(reason) = &opinion.verdict
+                && opinion.lasted() > patience
+            {
+                let folder = self.folder.place();
+                self.stop(Stop::foreign(format!(
+                    "node {id} does not let this node in: {reason}; stop one of the two, and \
+                     never start {folder} where a copy of it runs"
+                )));
             }
         }
     }

@@ -95,7 +95,7 @@ impl<G: Ground> Inner<G> {
             let refuses = state
                 .judged_us
                 .as_ref()
-                .and_then(|(verdict, _)| verdict.reason());
+                .and_then(|opinion| opinion.verdict.reason());
             let peer = PeerView {
                 refuses_us: refuses.map(str::to_owned),
                 hello: state.hello,

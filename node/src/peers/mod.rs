@@ -10,6 +10,7 @@ pub mod candidacy;
 pub mod endpoint;
 pub mod forward;
 pub mod link;
+pub mod opinion;
 pub mod pinned;
 pub mod pins;
 pub mod stamp;

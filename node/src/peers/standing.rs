@@ -24,6 +24,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use super::opinion::Opinion;
 use super::wire::Peer;
 
 /// A hello and its place among the hellos of one start. Two exchanges may overtake each other; an
@@ -91,8 +92,8 @@ pub struct PeerState {
     pub heard_at: Option<Instant>,
     /// Why the peer, or a second process under its name, is not believed.
     pub suspect: Option<String>,
-    /// What the peer thinks of this node, and since when.
-    pub judged_us: Option<(Verdict, Instant)>,
+    /// What the peer thinks of this node.
+    pub judged_us: Option<Opinion>,
     /// How long the last exchange of hellos that this node opened took.
     pub round_trip: Option<Duration>,
     /// Why the last call to the peer failed.
@@ -263,15 +264,11 @@ impl Standing {
         let state = peers.entry(peer).or_default();
         state.trouble = None;
         state.round_trip = Some(round_trip);
-        // The words may count milliseconds: what matters is since when it is this kind of verdict.
-        let kind = discriminant(&verdict);
-        let before = state.judged_us.take();
-        let same = before.filter(|(verdict, _)| discriminant(verdict) == kind);
-        let (same, since) =
-            same.map_or_else(|| (false, Instant::now()), |(_, since)| (true, since));
-        state.judged_us = Some((verdict, since));
+        let opinion = Opinion::now(verdict, state.judged_us.take(), self.0.presence);
+        let news = !opinion.is_old();
+        state.judged_us = Some(opinion);
         drop(peers);
-        if !same {
+        if news {
             self.announce();
         }
     }
