@@ -85,7 +85,10 @@ impl Load {
 
     /// How many slots have a winner.
     pub(crate) fn won(&self) -> usize {
-        let won = self.races.iter().map(|(_, score)| score.won.load(Ordering::Relaxed));
+        let won = self
+            .races
+            .iter()
+            .map(|(_, score)| score.won.load(Ordering::Relaxed));
         won.sum()
     }
 
