@@ -59,9 +59,10 @@ impl<'c> Check<'c> for Marks<'c> {
             Event::Applied { node, entry, mark } => {
                 let (place, seen) = Seen::of(mark, fact.line);
                 let of_node = self.nodes.entry(*node).or_default();
-                if let Some(before) = of_node.fall(place, entry.index, seen) {
-                    let words = fell(*node, place, before, seen);
-                    found.add(Invariant::I2, fact, &[before.line], words);
+                if let Some((before, after)) = of_node.fall(place, entry.index, seen) {
+                    let words = fell(*node, place, before, after);
+                    let earlier = before.line.min(after.line);
+                    found.add(Invariant::I2, fact, &[earlier], words);
                 }
             }
             Event::State { node, marks } => {
@@ -75,8 +76,13 @@ impl<'c> Check<'c> for Marks<'c> {
 }
 
 impl<'c> Node<'c> {
-    /// What `seen` falls from, if it does. Remembers it.
-    fn fall(&mut self, place: Place<'c>, index: u64, seen: Seen<'c>) -> Option<Seen<'c>> {
+    /// From where to where the mark falls with `seen`, if it does. Remembers it.
+    fn fall(
+        &mut self,
+        place: Place<'c>,
+        index: u64,
+        seen: Seen<'c>,
+    ) -> Option<(Seen<'c>, Seen<'c>)> {
         let by_index = self.applied.entry(place).or_default();
         let below = by_index.range(..index).next_back().map(|(_, at)| *at);
         let above = index
@@ -85,11 +91,13 @@ impl<'c> Node<'c> {
             .map(|(_, at)| *at);
         by_index.insert(index, seen);
         let before = self.latest.insert(place, seen);
-        [below, before]
-            .into_iter()
-            .flatten()
-            .find(|before| !before.may_become(&seen))
-            .or_else(|| above.filter(|above| !seen.may_become(above)))
+        let steps = [
+            below.map(|below| (below, seen)),
+            before.map(|before| (before, seen)),
+            above.map(|above| (seen, above)),
+        ];
+        let mut steps = steps.into_iter().flatten();
+        steps.find(|(before, after)| !before.may_become(after))
     }
 
     /// What a node says of its state is held to what it applied.

@@ -40,6 +40,20 @@ fn r2_a_restart_lowers_no_mark() {
 }
 
 #[test]
+fn r2_a_restarted_node_does_not_come_to_a_higher_mark_by_an_earlier_entry() {
+    let mut world = World::new();
+    let earlier = world.next_entry();
+    world.sign(&Message::attestation(6, 1));
+    world.say(Event::Boot {
+        node: 3,
+        counter: 2,
+    });
+    let higher = Message::attestation(7, 1);
+    world.applied(3, earlier, higher.mark(&world.baker));
+    rejected(&world.end(), Invariant::I2, "from level 7 round 0");
+}
+
+#[test]
 fn r2_a_snapshot_with_a_stale_mark_is_seen_though_its_entry_is_new() {
     let mut world = World::new();
     world.sign(&Message::attestation(5, 1));

@@ -97,6 +97,16 @@ fn a_floor_whose_order_was_refused_does_not_hold() {
 }
 
 #[test]
+fn r12_a_lower_floor_whose_order_was_refused_allows_nothing() {
+    let mut world = with(50, none);
+    let key = world.baker.enrolled(0, Vec::new());
+    let order = world.order(Action::Enrol(key));
+    world.obeyed(order, Told::Refused);
+    world.sign(&Message::attestation(6, 1));
+    rejected(&world.end(), Invariant::I11, "below its floor 50");
+}
+
+#[test]
 fn r27_nothing_is_signed_on_a_chain_that_is_not_allowed() {
     let baker = Baker::tz1(1);
     let mut key = baker.enrolled(0, Vec::new());
