@@ -38,8 +38,8 @@ struct Ended(Child);
 impl Drop for Ended {
     fn drop(&mut self) {
         // Both fail only for a process that ended and was waited for.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        self.0.kill().ok();
+        self.0.wait().ok();
     }
 }
 

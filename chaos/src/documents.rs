@@ -22,7 +22,7 @@ fn sources(folder: &Path, text: &mut String) {
 }
 
 /// What stands between two marks on one line.
-fn between<'a>(document: &'a str, mark: char) -> BTreeSet<&'a str> {
+fn between(document: &str, mark: char) -> BTreeSet<&str> {
     let lines = document.lines().filter(|line| line.starts_with("| R"));
     lines
         .flat_map(|line| line.split(mark).skip(1).step_by(2))

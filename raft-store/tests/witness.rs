@@ -1,9 +1,5 @@
 //! What a witness is told, when, and in which order: over real folders and the real state machine.
-#![expect(
-    clippy::indexing_slicing,
-    clippy::unwrap_used,
-    reason = "a test fails by panicking"
-)]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod entries;
 

@@ -61,7 +61,7 @@ async fn on_two(stage: &mut Stage) -> Result<(), Failed> {
 }
 
 /// Signs while these disks are slow, and some more when they are not any longer.
-async fn slowed(stage: &mut Stage, name: &str, nodes: &[u64], slow: Slow) -> Result<(), Failed> {
+async fn slowed(stage: &Stage, name: &str, nodes: &[u64], slow: Slow) -> Result<(), Failed> {
     let struck = now_us();
     let mut disks = Vec::new();
     for id in nodes {
