@@ -163,10 +163,11 @@ async fn entries_are_seen_in_the_order_in_which_they_become_durable_and_are_undo
 #[tokio::test]
 async fn what_a_start_finds_and_syncs_is_seen_and_what_the_guard_knows_is_not_told_again() {
     let (_keep, path) = folder();
-    let (_, nobody) = (0, Witnessed::default());
+    let nobody = Witnessed::default();
     {
         let folder = open(&path);
         let (mut log, _state) = folder.store(&nobody).unwrap();
+        log.save_vote(&entries::vote(1, 1)).await.unwrap();
         entries::append(&mut log, 1, 0, 4).await;
         log.save_committed(Some(id(1, 1))).await.unwrap();
     }
