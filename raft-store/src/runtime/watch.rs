@@ -126,10 +126,18 @@ impl<T> Receiver<T> {
         &mut self,
         mut fits: impl FnMut(&T) -> bool,
     ) -> Result<Ref<'_, T>, RecvError> {
-        while !fits(&self.value.borrow_and_update()) {
-            self.changed().await?;
+        self.value.mark_unchanged();
+        let mut later = self.clone();
+        loop {
+            // What was looked at is what is given back: another thread may change it right after.
+            {
+                let value = self.value.borrow();
+                if fits(&value) {
+                    return Ok(value);
+                }
+            }
+            later.changed().await?;
         }
-        Ok(self.value.borrow())
     }
 }
 
@@ -203,6 +211,25 @@ mod tests {
         assert!(!waiting.is_finished(), "a clone is left");
         drop(clone);
         assert!(waiting.await.unwrap());
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn what_was_waited_for_is_what_is_given_back_whatever_changes_meanwhile() {
+        let sender = Sender::new(None);
+        let mut value = sender.subscribe();
+        let flickering = std::thread::spawn(move || {
+            for count in 0..200_000_u32 {
+                sender.send_replace(Some(count));
+                sender.send_replace(None);
+            }
+        });
+        let mut found = 0_u64;
+        while let Ok(some) = value.wait_for(Option::is_some).await {
+            assert!(some.is_some());
+            found = found.saturating_add(1);
+        }
+        flickering.join().unwrap();
+        assert!(found > 0);
     }
 
     #[tokio::test]
