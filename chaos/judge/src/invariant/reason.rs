@@ -19,8 +19,9 @@ const JUMP_LEVELS: i64 = 1000;
 #[derive(Default)]
 pub(super) struct Reasons<'c> {
     asked: BTreeMap<Place<'c>, Highest>,
-    /// The highest level that was released.
-    released: BTreeMap<Place<'c>, i64>,
+    /// The highest level that was released, or that some node's mark stands at: a signature may be lost
+    /// with its node, and the mark stays.
+    reached: BTreeMap<Place<'c>, i64>,
     /// The keys that an operator gave an order about.
     ordered: BTreeSet<&'c str>,
     /// The keys that are enrolled, and since which line that is known.
@@ -52,6 +53,10 @@ impl<'c> Check<'c> for Reasons<'c> {
                 }
             }
             Event::Asked { .. } => self.asked(fact, case),
+            Event::Applied { mark, .. } => {
+                let (place, slot) = Place::of(mark);
+                self.reached(place, slot);
+            }
             Event::Answered { status, .. } => self.answered(*status, fact, case, found),
             _ => {}
         }
@@ -95,11 +100,7 @@ impl<'c> Reasons<'c> {
             return;
         };
         let words = match (status, message.slotted()) {
-            (200, Some((place, slot))) => {
-                let level = self.released.entry(place).or_insert(slot.level);
-                *level = slot.level.max(*level);
-                return;
-            }
+            (200, Some((place, slot))) => return self.reached(place, slot),
             (404, _) if self.is_enrolled(message, asked) => {
                 format!("{} is said to be unknown, and is enrolled", message.key)
             }
@@ -110,6 +111,11 @@ impl<'c> Reasons<'c> {
             _ => return,
         };
         found.add(Invariant::I14, fact, &[asked], words);
+    }
+
+    fn reached(&mut self, place: Place<'c>, slot: Slot) {
+        let level = self.reached.entry(place).or_insert(slot.level);
+        *level = slot.level.max(*level);
     }
 
     fn is_enrolled(&self, message: &Message<'_>, asked: usize) -> bool {
@@ -131,9 +137,9 @@ impl<'c> Reasons<'c> {
     fn is_barred(&self, key: &Key, place: Place<'_>, slot: Slot) -> bool {
         let floors = key.floors.iter().map(|(_, floor)| *floor);
         let floor = floors.max().unwrap_or(i64::MAX);
-        let released = self.released.get(&place).copied();
+        let reached = self.reached.get(&place).copied();
         // A floor of zero takes the first level as it is given.
-        let from = released
+        let from = reached
             .into_iter()
             .chain((floor > 0).then_some(floor))
             .max();

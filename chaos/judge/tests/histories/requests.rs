@@ -203,6 +203,23 @@ fn a_refusal_is_explained_by_an_order_a_floor_a_burnt_slot_or_a_jump() {
     assert_eq!(refused(0, none, 5_000), [Invariant::I14]);
 }
 
+/// The signature was lost with its node; the mark that it left behind is where a jump begins.
+#[test]
+fn a_jump_is_told_from_a_mark_whose_signature_never_left() {
+    let refused = |level| {
+        let mut world = World::new();
+        world.sign(&Message::attestation(20, 1));
+        let lost = Message::preattestation(20, 1);
+        world.ask(&lost);
+        world.grant(&lost);
+        let request = world.ask(&Message::preattestation(level, 1));
+        world.answered(request, 409, None);
+        world.end().broken()
+    };
+    assert!(refused(1_021).is_empty());
+    assert_eq!(refused(1_020), [Invariant::I14]);
+}
+
 #[test]
 fn p5_an_enrolled_key_is_never_unknown() {
     let mut world = World::new();
