@@ -101,6 +101,17 @@ async fn opening_what_was_never_created_is_refused_and_creates_nothing() {
     assert!(matches!(again, StoreError::Exists(_)), "{again:?}");
 }
 
+/// One flipped bit in CURRENT names a manifest that is not there. That is damage, not a failing disk:
+/// a supervisor must not start it again and again.
+#[tokio::test]
+async fn a_file_that_the_database_names_and_that_is_not_there_is_damage_r8() {
+    let place = filled().await;
+    std::fs::write(place.db().join("CURRENT"), "MANIFEST-000099\n").unwrap();
+    let error = place.open().unwrap_err();
+    assert!(matches!(error, StoreError::Damaged { .. }), "{error:?}");
+    assert!(error.to_string().contains("MANIFEST-000099"), "{error}");
+}
+
 #[tokio::test]
 async fn a_hole_in_the_log_is_refused_by_its_entry() {
     let text = after(|db| {

@@ -43,6 +43,10 @@ impl StoreError {
             rocksdb::ErrorKind::Corruption | rocksdb::ErrorKind::InvalidArgument => {
                 Self::damaged(&suspect_file(path, error.as_ref()), error.to_string())
             }
+            // The folder and its CURRENT are there, so a file that they name and that is not is damage.
+            rocksdb::ErrorKind::IOError if error.as_ref().contains("No such file or directory") => {
+                Self::damaged(&suspect_file(path, error.as_ref()), error.to_string())
+            }
             rocksdb::ErrorKind::NotFound
             | rocksdb::ErrorKind::NotSupported
             | rocksdb::ErrorKind::IOError
