@@ -103,9 +103,15 @@ fn plot(id: &str, title: &str, gaps: &[u64], longest: u64) -> Markup {
 
 fn mark(axis: Scale, name: &str, at: u64) -> Markup {
     let x = axis.at(at);
+    // On the left of its line where the drawing ends soon.
+    let (anchor, label) = if x > RIGHT - 90.0 {
+        ("end", x - 4.0)
+    } else {
+        ("start", x + 4.0)
+    };
     html! {
         line.mark x1=(px(x)) x2=(px(x)) y1=(px(TOP - 4.0)) y2=(px(BOTTOM)) {}
-        text.axis x=(px(x + 4.0)) y=(px(TOP - 8.0)) { (name) " " (ms(at)) }
+        text.axis x=(px(label)) y=(px(TOP - 8.0)) text-anchor=(anchor) { (name) " " (ms(at)) }
     }
 }
 

@@ -1,5 +1,7 @@
 //! The simulation: how many schedules, how fast, and what happened in them.
 
+use std::collections::BTreeMap;
+
 use maud::{Markup, html};
 
 use super::number::{ms, whole};
@@ -61,18 +63,29 @@ fn failing(range: &Simulation) -> Markup {
     }
 }
 
+/// One small table for each first word (`fault: power cut` and so on), in as many columns as fit.
 fn coverage(range: &Simulation) -> Markup {
-    let rows = html! {
-        @for (what, times) in &range.coverage {
+    let mut groups: BTreeMap<&str, Vec<(&str, u64)>> = BTreeMap::new();
+    for (what, times) in &range.coverage {
+        let (group, name) = what.split_once(": ").unwrap_or(("other", what));
+        groups.entry(group).or_default().push((name, *times));
+    }
+    html! {
+        @if !groups.is_empty() {
+            h3 { "What happened in these schedules" }
+            div.groups { @for (name, rows) in &groups { (group(name, rows)) } }
+        }
+    }
+}
+
+fn group(name: &str, rows: &[(&str, u64)]) -> Markup {
+    let body = html! {
+        @for (what, times) in rows {
             tr {
                 th scope="row" { (what) }
                 td.number { (whole(*times)) @if *times == 0 { " (not covered)" } }
             }
         }
     };
-    html! {
-        @if !range.coverage.is_empty() {
-            div.columns { (wide("What happened in these schedules", &["what", "#times"], &rows)) }
-        }
-    }
+    wide(name, &["what", "#times"], &body)
 }

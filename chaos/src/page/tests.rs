@@ -345,13 +345,21 @@ fn every_plot_says_in_words_what_it_shows() {
 #[test]
 fn the_verdict_comes_first_and_is_the_worst_there_is() {
     let headline = |results: &Results| Summary::of(results).headline;
-    assert!(headline(&results()).starts_with("A promise was broken"));
+    assert!(headline(&results()).starts_with("No slot was signed twice, but another"));
+    for invariant in ["I1", "I7"] {
+        let mut twice = results();
+        twice.simulations[0].failing[0].violations[0].invariant = invariant.into();
+        assert!(headline(&twice).starts_with("A slot was signed twice"));
+        let mut twice = results();
+        twice.scenarios[1].violations[0].invariant = invariant.into();
+        assert!(headline(&twice).starts_with("A slot was signed twice"));
+    }
     assert!(headline(&Results::default()).starts_with("Nothing was run"));
     let mut well = results();
     well.simulations[0].failing.clear();
     well.scenarios
         .retain(|scenario| matches!(scenario.verdict, Verdict::Held | Verdict::Skipped(_)));
-    assert!(headline(&well).starts_with("No slot was signed twice"));
+    assert!(headline(&well).starts_with("No slot was signed twice, and"));
     well.mutants[0].caught = 0;
     assert!(headline(&well).starts_with("No promise was broken, but"));
     let page = of(&well);

@@ -39,7 +39,8 @@ impl Summary {
                 "Nothing is shown: no run said anything."
             }
             Grade::NotShown => "Nothing was run, so nothing is shown.",
-            Grade::Broken => "A promise was broken. Do not use this version.",
+            Grade::Broken if twice(results) => "A slot was signed twice. Do not use this version.",
+            Grade::Broken => "No slot was signed twice, but another promise was broken.",
         };
         let sentences = [
             count.real(results),
@@ -207,6 +208,20 @@ impl Count {
     }
 }
 
+/// Whether two messages were signed for a slot (I1) or two signatures released for a message (I7),
+/// where neither had to be seen.
+fn twice(results: &Results) -> bool {
+    let real = results
+        .scenarios
+        .iter()
+        .filter(|scenario| matches!(scenario.verdict, Verdict::Broken))
+        .flat_map(|scenario| &scenario.violations);
+    let failing = results.simulations.iter().flat_map(|range| &range.failing);
+    let simulated = failing.flat_map(|seed| &seed.violations);
+    real.chain(simulated)
+        .any(|broken| broken.invariant == "I1" || broken.invariant == "I7")
+}
+
 /// The longest gap and what was never decided.
 fn worst(ran: &[&ScenarioResult]) -> Option<String> {
     let worst = ran
@@ -214,9 +229,15 @@ fn worst(ran: &[&ScenarioResult]) -> Option<String> {
         .max_by_key(|scenario| scenario.figures.worst_gap_ms())?;
     let lost: u64 = ran.iter().map(|scenario| scenario.figures.lost).sum();
     let requests: u64 = ran.iter().map(|scenario| scenario.figures.requests).sum();
+    let missed = match lost {
+        0 => "every message got a signature or a decision".into(),
+        lost => format!(
+            "{} got neither a signature nor a decision, however often asked for",
+            many(usize::try_from(lost).unwrap_or(usize::MAX), "message")
+        ),
+    };
     Some(format!(
-        "The longest time without a signature was {} ms ({}); {lost} messages in {requests} requests got \
-         neither a signature nor a decision, however often they were repeated.",
+        "The longest time without a signature was {} ms ({}); in {requests} requests {missed}.",
         worst.figures.worst_gap_ms(),
         worst.name
     ))
