@@ -16,6 +16,7 @@ use tokio::time::{sleep, timeout};
 use super::gate::Gate;
 use super::host::Running;
 use super::network::Machine;
+use super::witness::key_text;
 use super::world::World;
 
 /// What a baker sends.
@@ -64,7 +65,7 @@ pub async fn ask(
         request,
         client: question.client,
         node: machine.0,
-        key: question.key.to_string(),
+        key: key_text(question.key),
         bytes: hex::encode(&question.bytes),
     });
     sleep(patience.way).await;

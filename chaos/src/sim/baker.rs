@@ -54,16 +54,20 @@ impl Baker {
     pub async fn bake(mut self, began: Instant) {
         sleep(self.lag).await;
         let mut step = 0_u32;
-        self.edges().await;
+        let mut introduced = false;
         while !self.world.healing() {
             let level = self.plan.first_level.saturating_add(step);
-            for (round, kind) in self.turn() {
-                self.slot(MAINNET, kind, level, round).await;
-                if self.world.healing() {
-                    return;
+            if !introduced {
+                introduced = self.is_known().await;
+            } else {
+                for (round, kind) in self.turn() {
+                    self.slot(MAINNET, kind, level, round).await;
+                    if self.world.healing() {
+                        return;
+                    }
                 }
+                self.mischief(level).await;
             }
-            self.mischief(level).await;
             step = step.saturating_add(1);
             let next = self.world.plan.level.saturating_mul(step);
             let next = began.checked_add(next.saturating_add(self.lag));
@@ -151,13 +155,19 @@ impl Baker {
         }
     }
 
-    /// The first messages of a key: what another signer may have signed, and the edges of levels.
-    async fn edges(&mut self) {
+    /// Asks for the first time, for what must not be signed: below the floor, where no mark protects
+    /// the key yet, and what another signer has signed. Says whether the key is enrolled already.
+    async fn is_known(&mut self) -> bool {
+        let below = self.plan.floor.checked_sub(1);
+        if let Some(slot) = below.and_then(|below| slot(below, 0)) {
+            let bytes = consensus(self.curve, Kind::Block, MAINNET, slot, self.flavour);
+            if self.ask(self.home, bytes).await.status == UNKNOWN_KEY {
+                return false;
+            }
+        }
         if let Some((level, round)) = self.plan.import {
             let round = round.unwrap_or(0);
             self.slot(MAINNET, Kind::Attestation, level, round).await;
-            let below = level.saturating_sub(2);
-            self.slot(MAINNET, Kind::Attestation, below, 0).await;
         }
         if self.plan.floor == 0 && self.dice.chance(100) {
             let edge = if self.dice.chance(500) {
@@ -167,6 +177,7 @@ impl Baker {
             };
             self.slot(OTHER_CHAIN, Kind::Preattestation, edge, 0).await;
         }
+        true
     }
 
     async fn ask(&mut self, at: Machine, bytes: Vec<u8>) -> Answer {
@@ -199,6 +210,9 @@ impl Baker {
         *self.dice.one_of(&others).unwrap_or(&at)
     }
 }
+
+/// The status for a key that is not enrolled.
+const UNKNOWN_KEY: u16 = 404;
 
 /// Whether asking another node makes no sense: it is signed, or refused for good.
 fn decided(answer: &Answer) -> bool {

@@ -93,6 +93,14 @@ fn simulate(args: &Args) -> Result<bool, Box<dyn std::error::Error>> {
     if args.coverage {
         write!(out, "{}", report.counts)?;
     }
+    // A range that is meant to meet everything, and did not, proves less than it says.
+    let missing = report.counts.missing();
+    if args.theme.is_none() && args.count >= MEETS_ALL {
+        for name in &missing {
+            writeln!(out, "never happened in {} seeds: {name}", args.count)?;
+        }
+        tally.count(missing.is_empty());
+    }
     let mut results = Results::of(Origin::here());
     results.simulations.push(report.result());
     results.write(&folder().join("simulation.json"))?;
@@ -166,6 +174,8 @@ fn keep(args: &Args, report: &Report) -> Result<(), Box<dyn std::error::Error>> 
     Ok(())
 }
 
+/// So many seeds must meet everything that is listed in `coverage`.
+const MEETS_ALL: u64 = 200;
 /// Violations of one seed that are shown.
 const SHOWN: usize = 8;
 /// Up to so many seeds each has a line.

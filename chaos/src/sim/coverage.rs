@@ -110,6 +110,7 @@ pub const REQUIRED: &[&str] = &[
     "fault: signer fails",
     "fault: signer hangs",
     "fault: wrong signature",
+    "fault: signer slow",
     "fault: clock jump",
     // What the cluster did.
     "event: leader changed",

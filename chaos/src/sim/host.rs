@@ -94,11 +94,13 @@ pub enum Blow {
 const PURGE_BATCH: u64 = 1;
 
 impl Host {
-    /// A machine with this disk, which is in nobody's hands yet.
+    /// A machine with this disk, which is in nobody's hands yet; at an address of its own, if no
+    /// other is given.
     #[must_use]
     pub fn new(
         world: &Arc<World>,
         machine: Machine,
+        at: Option<String>,
         node: u64,
         key: Fingerprint,
         disk: MemoryDisk,
@@ -107,7 +109,7 @@ impl Host {
         Arc::new(Self {
             machine,
             node,
-            address: address(machine),
+            address: at.unwrap_or_else(|| address(machine)),
             key,
             disk,
             drive,

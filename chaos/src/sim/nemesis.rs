@@ -34,6 +34,8 @@ enum Fault {
     PowerCutAll,
     KillAll,
     KillThenPowerCut,
+    SlowThenPowerCut,
+    TrustsItsCache,
     Ambush,
     VoterLosesPower,
     LeaderLosesTail,
@@ -58,6 +60,9 @@ pub async fn run(world: Arc<World>, mut operator: Operator) {
     let now = Instant::now();
     let ends = now.checked_add(world.plan.span).unwrap_or(now);
     let mut moves = 0_u64;
+    if world.plan.theme == Theme::Operators {
+        tokio::spawn(busy(Operator::again(&world)));
+    }
     let mut disk_swapped = false;
     loop {
         let (low, high) = world.plan.gap_ms;
@@ -89,6 +94,14 @@ pub async fn run(world: Arc<World>, mut operator: Operator) {
     sleep(left).await;
 }
 
+/// A second operator, who does nothing else.
+async fn busy(mut operator: Operator) {
+    while !operator.is_over() {
+        operator.act().await;
+        operator.rest().await;
+    }
+}
+
 /// Half of the faults hit whoever leads.
 fn machine(world: &World, dice: &mut Dice) -> Machine {
     let drawn = *dice.one_of(&MACHINES).unwrap_or(&Machine(1));
@@ -110,6 +123,8 @@ fn play(world: &Arc<World>, which: Fault, machine: Machine, mut dice: Dice) {
         Fault::PowerCutAll => restarts::all(world, Blow::PowerCut, &mut dice),
         Fault::KillAll => restarts::all(world, Blow::Kill, &mut dice),
         Fault::KillThenPowerCut => restarts::kill_then_cut(world, machine, dice),
+        Fault::SlowThenPowerCut => restarts::slow_then_cut(world, machine, dice),
+        Fault::TrustsItsCache => restarts::trusts_its_cache(world, dice),
         Fault::Ambush => {
             let gate = *dice.one_of(&Gate::ALL).unwrap_or(&Gate::FsyncEnded);
             restarts::ambush(world, machine, gate, dice);
@@ -145,6 +160,8 @@ const fn odds(theme: Theme) -> &'static [(u64, Move)] {
 }
 
 const MIXED: &[(u64, Move)] = &[
+    (2, Move::Fault(Fault::TrustsItsCache)),
+    (3, Move::Fault(Fault::SlowThenPowerCut)),
     (10, Move::Fault(Fault::Kill)),
     (8, Move::Fault(Fault::PowerCut)),
     (2, Move::Fault(Fault::PowerCutTwo)),
@@ -184,6 +201,8 @@ const ELECTIONS: &[(u64, Move)] = &[
 ];
 
 const RESTARTS: &[(u64, Move)] = &[
+    (12, Move::Fault(Fault::TrustsItsCache)),
+    (6, Move::Fault(Fault::SlowThenPowerCut)),
     (10, Move::Fault(Fault::Kill)),
     (12, Move::Fault(Fault::PowerCut)),
     (8, Move::Fault(Fault::PowerCutTwo)),
@@ -211,14 +230,14 @@ const SIGNERS: &[(u64, Move)] = &[
 ];
 
 const OPERATORS: &[(u64, Move)] = &[
-    (40, Move::Operator),
+    (10, Move::Operator),
     (8, Move::Fault(Fault::Kill)),
     (4, Move::Fault(Fault::PowerCut)),
     (6, Move::Fault(Fault::Ambush)),
     (6, Move::Fault(Fault::Pause)),
-    (4, Move::Fault(Fault::Isolate)),
+    (14, Move::Fault(Fault::Isolate)),
     (4, Move::Fault(Fault::OneWay)),
-    (4, Move::Fault(Fault::Signers)),
+    (16, Move::Fault(Fault::Signers)),
     (3, Move::Fault(Fault::ClockJump)),
     (3, Move::Fault(Fault::Lossy)),
 ];
@@ -230,6 +249,7 @@ const DISKS: &[(u64, Move)] = &[
 ];
 
 const SNAPSHOTS: &[(u64, Move)] = &[
+    (20, Move::Fault(Fault::SlowThenPowerCut)),
     (14, Move::Fault(Fault::LeftBehind)),
     (10, Move::Fault(Fault::Kill)),
     (10, Move::Fault(Fault::PowerCut)),

@@ -6,12 +6,15 @@ use std::time::Duration;
 
 use judge::history::{self, Action, Event, Mark, Told};
 use node::cluster::Drained;
+use node::dev::message::consensus;
 use raft_store::command::{Answer, Command, Edit, Enrolment, Import, Refusal};
 use raft_store::ledger::{Committed, Unavailable};
 use raft_store::state::{Chains, ReleaseMode, Role};
 use tezos::{Kind, Level, PublicKeyHash, Round};
 use tokio::time::{Instant, sleep};
 
+use super::ask::{Patience, Question, SERVER_TIMEOUT, ask};
+use super::baker::slot;
 use super::dice::{Concern, Dice};
 use super::gate::Life;
 use super::host::{Host, Node};
@@ -32,6 +35,13 @@ pub struct Operator {
 
 /// How long the operator waits for a commit, and for the drain.
 const WAITS: Duration = Duration::from_secs(3);
+/// The number under which the operator asks for signatures.
+const OPERATOR: u64 = 99;
+/// How the operator asks.
+const IMPATIENT: Patience = Patience {
+    way: Duration::from_micros(100),
+    hangs_up: SERVER_TIMEOUT,
+};
 /// How long a process may take to start, in microseconds.
 const STARTS_US: u64 = 5_000_000;
 
@@ -44,6 +54,27 @@ impl Operator {
             dice: Dice::new(world.plan.seed, Concern::Operator, 0),
             sent: Mutex::default(),
         }
+    }
+
+    /// A second operator of it, who does not know of the first.
+    #[must_use]
+    pub fn again(world: &Arc<World>) -> Self {
+        Self {
+            dice: Dice::new(world.plan.seed, Concern::Operator, 1),
+            ..Self::new(world)
+        }
+    }
+
+    /// Whether the time of faults is over.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.world.healing()
+    }
+
+    /// Does nothing for a while.
+    pub async fn rest(&mut self) {
+        let pause = self.dice.millis(50, 400);
+        sleep(pause).await;
     }
 
     /// Runs the same line on every machine, which makes a cluster of them.
@@ -103,7 +134,7 @@ impl Operator {
     /// Does one thing to one key, if there is something to do.
     pub async fn act(&mut self) {
         let keys = self.world.plan.keys.clone();
-        if self.dice.chance(150) {
+        if self.dice.chance(200) {
             return self.repeat_an_old_one().await;
         }
         let Some(plan) = self.dice.one_of(keys.get(1..).unwrap_or_default()).cloned() else {
@@ -113,18 +144,18 @@ impl Operator {
             return;
         };
         let key = pair.public().hash();
-        let at = *self.dice.one_of(&MACHINES).unwrap_or(&Machine(1));
+        let at = self.any();
         match self.sees(at, key) {
             None => self.enrol(at, &plan).await,
             Some(seen) if !seen.enabled => self.enable(at, key, seen.generation).await,
             Some(seen) => match self.dice.between(0, 9) {
-                0..=3 => self.disable(at, key, seen.generation).await,
-                4..=5 => self.raise(at, key, &seen).await,
+                0..=4 => self.disable(at, &plan, key, &seen).await,
+                5 => self.raise(at, key, &seen).await,
                 _ if seen.release == ReleaseMode::AfterCommit => {
                     self.move_into_devices(at, &plan, &pair, seen.generation)
                         .await;
                 }
-                _ => self.disable(at, key, seen.generation).await,
+                _ => self.disable(at, &plan, key, &seen).await,
             },
         }
     }
@@ -161,13 +192,47 @@ impl Operator {
         }
     }
 
-    async fn disable(&mut self, at: Machine, key: PublicKeyHash, generation: u64) {
+    /// Takes a key out of service, and asks for it at once: what arrives now is not signed.
+    async fn disable(&mut self, at: Machine, plan: &KeyPlan, key: PublicKeyHash, seen: &KeySeen) {
         let action = Action::Disable {
             key: key.to_string(),
         };
-        let told = self.order(at, action, Command::Disable { key, generation });
-        if told.await != Told::Refused {
+        let command = Command::Disable {
+            key,
+            generation: seen.generation,
+        };
+        let order = self.world.history.next_order();
+        self.world.history.write(Event::Ordered { order, action });
+        self.remember(&command);
+        let committed = self.commit(order, at, &command).await;
+        if let Some((at, committed)) = committed {
             self.count("operator: disabled");
+            self.ask_anyway(plan, key, seen).await;
+            self.wait_for_drain(order, at, committed.entry.index).await;
+            if self.dice.chance(400) {
+                self.repeat_an_old_one().await;
+                self.ask_anyway(plan, key, seen).await;
+            }
+        }
+    }
+
+    /// Asks two nodes for a slot above all others.
+    async fn ask_anyway(&mut self, plan: &KeyPlan, key: PublicKeyHash, seen: &KeySeen) {
+        let level = seen.highest.unwrap_or(plan.first_level).saturating_add(1);
+        let Some(slot) = slot(level, 0) else {
+            return;
+        };
+        for machine in [self.any(), self.any()] {
+            let bytes = consensus(plan.curve, Kind::Attestation, MAINNET, slot, OPERATOR);
+            let question = Question {
+                client: OPERATOR,
+                key,
+                bytes,
+            };
+            let world = Arc::clone(&self.world);
+            tokio::spawn(async move {
+                ask(&world, machine, &question, IMPATIENT).await;
+            });
         }
     }
 
@@ -252,13 +317,23 @@ impl Operator {
         }
     }
 
-    /// A command that was sent long ago comes once more: its generation must stop it.
+    /// A command that was sent long ago comes once more: its generation must stop it. Those that take
+    /// a key into service are the ones to fear.
     async fn repeat_an_old_one(&mut self) {
         let sent = {
             let sent = self.sent.lock().unwrap_or_else(PoisonError::into_inner);
-            self.dice.one_of(&sent).cloned()
+            let enabling = |command: &&Command| {
+                matches!(command, Command::Enable { .. } | Command::Enrol(_))
+            };
+            let feared: Vec<Command> = sent.iter().filter(enabling).cloned().collect();
+            let from = if feared.is_empty() || self.dice.chance(300) {
+                &*sent
+            } else {
+                &feared
+            };
+            self.dice.one_of(from).cloned()
         };
-        let at = *self.dice.one_of(&MACHINES).unwrap_or(&Machine(1));
+        let at = self.any();
         if let Some(command) = sent {
             self.count("operator: late duplicate");
             self.propose(at, &command).await;
@@ -269,38 +344,54 @@ impl Operator {
     async fn order(&mut self, at: Machine, action: Action, command: Command) -> Told {
         let order = self.world.history.next_order();
         self.world.history.write(Event::Ordered { order, action });
-        self.sent
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(command.clone());
+        self.remember(&command);
+        match self.commit(order, at, &command).await {
+            Some((at, committed)) => {
+                self.wait_for_drain(order, at, committed.entry.index).await
+            }
+            None => Told::Refused,
+        }
+    }
+
+    /// Gets a command committed, and tells the judge what the operator is told. Gives where it was
+    /// committed; none if it was refused, or nobody knows.
+    async fn commit(
+        &mut self,
+        order: u64,
+        at: Machine,
+        command: &Command,
+    ) -> Option<(Machine, Committed)> {
         let mut at = at;
         let mut unknown = false;
         for _attempt in 0..3 {
-            match self.propose(at, &command).await {
+            match self.propose(at, command).await {
                 Reply::Committed(committed) => {
-                    let entry = history::Entry {
-                        term: committed.entry.term,
-                        index: committed.entry.index,
-                    };
-                    self.world.history.write(Event::Decided { order, entry });
                     self.told(order, Told::Committed);
-                    return self.wait_for_drain(order, at, committed.entry.index).await;
+                    return Some((at, committed));
                 }
                 // An earlier attempt may have been the one that raised the generation.
                 Reply::Refused(_) if unknown => break,
                 Reply::Refused(_) => {
                     self.told(order, Told::Refused);
-                    return Told::Refused;
+                    return None;
                 }
-                Reply::Unknown => unknown = true,
-                Reply::Gone => {}
+                Reply::Unknown | Reply::Gone => unknown = true,
             }
-            at = *self.dice.one_of(&MACHINES).unwrap_or(&at);
+            at = self.any();
             sleep(Duration::from_millis(100)).await;
         }
         self.count("operator: outcome unknown");
         self.told(order, Told::Unknown);
-        Told::Unknown
+        None
+    }
+
+    fn remember(&self, command: &Command) {
+        let mut sent = self.sent.lock().unwrap_or_else(PoisonError::into_inner);
+        sent.push(command.clone());
+    }
+
+    fn any(&mut self) -> Machine {
+        *self.dice.one_of(&MACHINES).unwrap_or(&Machine(1))
     }
 
     async fn wait_for_drain(&self, order: u64, at: Machine, index: u64) -> Told {

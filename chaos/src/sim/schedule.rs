@@ -125,7 +125,7 @@ async fn found(world: &Arc<World>) -> Option<Operator> {
             world.surprise(format!("machine {machine:?} has no folder: {error}"));
             return None;
         }
-        let host = Host::new(world, machine, machine.0, key, disk);
+        let host = Host::new(world, machine, None, machine.0, key, disk);
         for (plan, pair) in world
             .plan
             .keys

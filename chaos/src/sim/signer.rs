@@ -17,6 +17,7 @@ use super::dice::{Concern, Dice};
 use super::gate::{Gate, Life};
 use super::keys::Pair;
 use super::network::Machine;
+use super::witness::key_text;
 use super::world::World;
 
 /// How the signers of a machine do.
@@ -32,6 +33,8 @@ pub enum Mood {
     Hang,
     /// They answer with bytes that no key verifies.
     Wrong,
+    /// They take long.
+    Slow,
 }
 
 /// What a machine signs with. Its devices outlive its processes.
@@ -104,7 +107,9 @@ impl Hsm {
         };
         let (time, mut mood) = {
             let mut state = self.lock();
-            (state.dice.micros(300, 4_000), state.mood)
+            let (usual, long) = (state.dice.micros(300, 4_000), state.dice.millis(100, 500));
+            let time = if state.mood == Mood::Slow { long } else { usual };
+            (time, state.mood)
         };
         sleep(time).await;
         while mood == Mood::Hang {
@@ -126,7 +131,7 @@ impl Hsm {
             world.signed(&bytes, &text);
             world.history.write(Event::Signed {
                 node,
-                key: pair.public().hash().to_string(),
+                key: key_text(pair.public().hash()),
                 bytes,
                 signature: text,
             });
@@ -134,7 +139,7 @@ impl Hsm {
         life.enter(Gate::SignerSigned).await;
         match mood {
             Mood::FailAfterSigning => Err(backend("the session is lost")),
-            Mood::Well | Mood::Fail | Mood::Hang | Mood::Wrong => Ok(signature),
+            Mood::Well | Mood::Fail | Mood::Hang | Mood::Wrong | Mood::Slow => Ok(signature),
         }
     }
 

@@ -1,5 +1,7 @@
 //! What a node does, in the words of the judge.
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Weak};
 
@@ -86,7 +88,7 @@ impl Witness for Ear {
                 world.history.write(Event::Released {
                     node,
                     entry: (!replayed).then(|| entry(at)),
-                    key: key.to_string(),
+                    key: key_text(key),
                     bytes,
                     signature: signature.to_string(),
                 });
@@ -162,8 +164,8 @@ pub fn mark(
     mark: &raft_store::state::Mark,
 ) -> Mark {
     Mark {
-        key: key.to_string(),
-        chain: chain.to_string(),
+        key: key_text(key),
+        chain: chain_text(chain),
         kind: kind(of),
         level: mark.slot.level.get().into(),
         round: mark.slot.round.get().into(),
@@ -172,6 +174,30 @@ pub fn mark(
             Stamp::Signed { digest, .. } => hex::encode(digest.as_bytes()),
         },
     }
+}
+
+thread_local! {
+    /// What was written before: base58 and its checksum cost more than the rest of a line.
+    static TEXTS: RefCell<(BTreeMap<PublicKeyHash, String>, BTreeMap<ChainId, String>)> =
+        const { RefCell::new((BTreeMap::new(), BTreeMap::new())) };
+}
+
+/// A key, as bakers write it.
+#[must_use]
+pub fn key_text(key: PublicKeyHash) -> String {
+    TEXTS.with_borrow_mut(|(keys, _)| {
+        let text = keys.entry(key).or_insert_with(|| key.to_string());
+        text.clone()
+    })
+}
+
+/// A chain, as bakers write it.
+#[must_use]
+pub fn chain_text(chain: ChainId) -> String {
+    TEXTS.with_borrow_mut(|(_, chains)| {
+        let text = chains.entry(chain).or_insert_with(|| chain.to_string());
+        text.clone()
+    })
 }
 
 /// A kind of message.
@@ -195,8 +221,8 @@ pub const fn release(mode: ReleaseMode) -> Release {
 
 fn advanced(advance: &Advance) -> Mark {
     Mark {
-        key: advance.key.to_string(),
-        chain: advance.chain.to_string(),
+        key: key_text(advance.key),
+        chain: chain_text(advance.chain),
         kind: kind(advance.kind),
         level: advance.slot.level.get().into(),
         round: advance.slot.round.get().into(),

@@ -78,7 +78,8 @@ pub fn slow(world: &Arc<World>, machine: Machine, dice: &mut Dice) {
     });
 }
 
-fn mend(world: &World, machine: Machine) {
+/// Both directions between one machine and the others carry again.
+pub fn mend(world: &World, machine: Machine) {
     for other in others(machine) {
         world.network.mend(machine, other);
         world.network.mend(other, machine);

@@ -56,6 +56,67 @@ pub fn kill_then_cut(world: &Arc<World>, machine: Machine, mut dice: Dice) {
     });
 }
 
+/// A disk is slow for a while, and then the power goes with all that it had not synced.
+pub fn slow_then_cut(world: &Arc<World>, machine: Machine, mut dice: Dice) {
+    let Some(host) = world.host(machine) else {
+        return;
+    };
+    let slow = dice.between(60_000, 250_000);
+    host.drive.pace((slow, slow));
+    let fault = begins(world, "slow disk", &[machine], "its fsyncs take longer");
+    let (cut, down) = (dice.millis(100, 900), downtime(&mut dice));
+    let world = Arc::clone(world);
+    tokio::spawn(async move {
+        sleep(cut).await;
+        if !world.healing() {
+            host.drive.pace(world.plan.fsync_us);
+            world.history.fault_ended(fault);
+            blow_after(&world, machine, Blow::PowerCut, down, "power cut");
+        }
+    });
+}
+
+/// One follower is away, the disk of the other one stands still; it is killed with bytes in the
+/// cache that are on no disk but the leader's, and is back at once. What it reads back it must not
+/// take for durable.
+pub fn trusts_its_cache(world: &Arc<World>, mut dice: Dice) {
+    let Some(leader) = world.leader() else {
+        return;
+    };
+    let mut followers = super::elections::others(leader);
+    if dice.chance(500) {
+        followers.reverse();
+    }
+    let [away, killed] = followers[..] else {
+        return;
+    };
+    let Some(host) = world.host(killed) else {
+        return;
+    };
+    world.network.isolate(away, &MACHINES);
+    let gone = begins(world, "isolated node", &[away], "messages are lost");
+    let slow = dice.between(400_000, 900_000);
+    host.drive.pace((slow, slow));
+    let fault = begins(world, "slow disk", &[killed], "its fsyncs take longer");
+    let (before, back) = (dice.millis(40, 250), dice.millis(1, 10));
+    let (stays, down) = (dice.millis(400, 700), downtime(&mut dice));
+    let world = Arc::clone(world);
+    tokio::spawn(async move {
+        sleep(before).await;
+        if !world.healing() {
+            blow_after(&world, killed, Blow::Kill, back, "kill");
+        }
+        sleep(stays).await;
+        if !world.healing() {
+            host.drive.pace(world.plan.fsync_us);
+            world.history.fault_ended(fault);
+            super::network::mend(&world, away);
+            world.history.fault_ended(gone);
+            blow_after(&world, killed, Blow::PowerCut, down, "power cut");
+        }
+    });
+}
+
 /// The process goes, or the power, at the next passages of a gate.
 pub fn ambush(world: &Arc<World>, machine: Machine, gate: Gate, mut dice: Dice) {
     let Some(life) = world.life(machine) else {

@@ -15,6 +15,7 @@ pub fn mood(world: &Arc<World>, machine: Machine, dice: &mut Dice) {
         (3, (Mood::FailAfterSigning, "signer fails")),
         (3, (Mood::Hang, "signer hangs")),
         (2, (Mood::Wrong, "wrong signature")),
+        (4, (Mood::Slow, "signer slow")),
     ];
     let (mood, name) = *dice
         .weighted(&moods)
