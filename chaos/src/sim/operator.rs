@@ -160,22 +160,6 @@ impl Operator {
         }
     }
 
-    /// Takes every key back into service: the run is about to be judged by what it signs then.
-    pub async fn enable_all(&mut self) {
-        for plan in self.world.plan.keys.clone() {
-            let Some(pair) = pair(plan.curve, plan.set) else {
-                continue;
-            };
-            let key = pair.public().hash();
-            for machine in MACHINES {
-                if let Some(seen) = self.sees(machine, key).filter(|seen| !seen.enabled) {
-                    self.enable(machine, key, seen.generation).await;
-                    break;
-                }
-            }
-        }
-    }
-
     async fn enrol(&mut self, at: Machine, plan: &KeyPlan) {
         let Some(command) = enrolment(plan, 0, plan.import) else {
             return;

@@ -148,6 +148,9 @@ impl Way {
         let Some(answer) = deliver(&seat, self.request(&message)).await else {
             return; // dropped: the connection breaks with the process
         };
+        if message.path.ends_with("/snapshot") && answer.status.is_success() {
+            world.coverage.count("event: snapshot installed");
+        }
         if arrives(&world, to, self.from, ends).await.is_none() {
             return drop(answered);
         }

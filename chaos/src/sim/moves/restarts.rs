@@ -44,7 +44,7 @@ pub fn kill_then_cut(world: &Arc<World>, machine: Machine, mut dice: Dice) {
     let fault = begins(world, "kill", &[machine], "the process is gone");
     world.history.fault_ended(fault);
     let back = dice.millis(1, 80);
-    let cut = dice.millis(5, 900);
+    let cut = dice.millis(5, 2_000);
     let down = downtime(&mut dice);
     world.start_later(machine, back);
     let world = Arc::clone(world);
@@ -99,7 +99,8 @@ pub fn trusts_its_cache(world: &Arc<World>, mut dice: Dice) {
     host.drive.pace((slow, slow));
     let fault = begins(world, "slow disk", &[killed], "its fsyncs take longer");
     let (before, back) = (dice.millis(40, 250), dice.millis(1, 10));
-    let (stays, down) = (dice.millis(400, 700), downtime(&mut dice));
+    // Nobody believes a new start for a second after the old one was heard.
+    let (stays, down) = (dice.millis(1_400, 2_200), downtime(&mut dice));
     let world = Arc::clone(world);
     tokio::spawn(async move {
         sleep(before).await;
