@@ -177,6 +177,59 @@ fn a_wrong_configuration_exits_64_before_anything_is_made() {
     assert_eq!(place.code(&["frobnicate"]), Some(64));
 }
 
+/// R46: a node that was told to leave a trail does not run without one; it is told before a port is
+/// bound or the folder is touched.
+#[test]
+fn an_audit_file_that_cannot_be_written_exits_64() {
+    let place = Place::new();
+    let config = fs::read_to_string(place.dir.path().join("node.toml")).unwrap();
+    place.file(
+        "node.toml",
+        &format!("audit_file = \"no/such/audit\"\n{config}"),
+    );
+    for words in [&["config", "check"], &["node"][..]] {
+        let output = place.run(words);
+        assert_eq!(
+            output.status.code(),
+            Some(64),
+            "{words:?}: {}",
+            text(&output)
+        );
+        assert!(text(&output).contains("audit_file"), "{}", text(&output));
+    }
+    place.file("node.toml", &format!("audit_file = \"audit\"\n{config}"));
+    assert_eq!(place.code(&["config", "check"]), Some(0));
+    assert!(
+        !place.dir.path().join("audit").exists(),
+        "checking makes nothing"
+    );
+}
+
+#[test]
+fn sighup_opens_the_audit_file_by_its_name_again_and_ends_nobody() {
+    let place = Place::new();
+    let config = fs::read_to_string(place.dir.path().join("node.toml")).unwrap();
+    place.file("node.toml", &format!("audit_file = \"audit\"\n{config}"));
+    assert_eq!(place.code(&["init"]), Some(0));
+    let (mut child, mut log, _said) = place.start();
+    let audit = place.dir.path().join("audit");
+    assert_eq!(
+        fs::metadata(&audit).unwrap().permissions().mode() & 0o777,
+        0o600
+    );
+    fs::remove_file(&audit).unwrap();
+    let pid = rustix::process::Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::HUP).unwrap();
+    let mut said = String::new();
+    while !said.contains("the audit file is open again") {
+        assert_ne!(log.read_line(&mut said).unwrap(), 0, "it ended:\n{said}");
+    }
+    assert!(audit.exists());
+    assert_eq!(place.code(&["status"]), Some(0));
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
 /// R9: a node whose folder is gone does not begin anew.
 #[test]
 fn a_node_without_its_data_folder_exits_66_and_a_second_init_is_refused() {
