@@ -187,7 +187,7 @@ fn an_audit_file_that_cannot_be_written_exits_64() {
         "node.toml",
         &format!("audit_file = \"no/such/audit\"\n{config}"),
     );
-    for words in [&["config", "check"], &["node"][..]] {
+    for words in [&["config", "check"][..], &["node"]] {
         let output = place.run(words);
         assert_eq!(
             output.status.code(),
