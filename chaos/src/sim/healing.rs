@@ -10,6 +10,7 @@ use tokio::time::sleep;
 
 use super::ask::{Patience, Question, SERVER_TIMEOUT, ask};
 use super::baker::slot;
+use super::host::Blow;
 use super::keys::pair;
 use super::moves::elections::others;
 use super::network::Machine;
@@ -29,6 +30,7 @@ const SETTLES: Duration = Duration::from_secs(5);
 pub async fn heal(world: &Arc<World>) {
     world.heals();
     mend(world);
+    take_suspects_away(world);
     let whole: Vec<Machine> = MACHINES
         .into_iter()
         .filter(|machine| world.host(*machine).is_some_and(|host| !host.condemned()))
@@ -57,6 +59,14 @@ fn mend(world: &Arc<World>) {
             life.disarm();
             life.process().resume();
         }
+    }
+}
+
+/// An operator who mends a cluster switches a machine off whose disk is not its own. One that goes on
+/// may lead at an address at which nobody reaches it, and then its followers sign nothing.
+fn take_suspects_away(world: &Arc<World>) {
+    for host in world.hosts().iter().filter(|host| host.condemned()) {
+        host.strike(world, Blow::PowerCut);
     }
 }
 
