@@ -78,7 +78,7 @@ mod tests {
         assert_eq!(config.allow_log_reversion, None);
         assert_eq!(
             (config.election_timeout_min, config.election_timeout_max),
-            (400, 800)
+            (350, 500)
         );
     }
 }

@@ -214,7 +214,7 @@ fn times_that_would_make_a_failover_miss_its_request_are_refused() {
         let told = faults(&format!("{GOOD}[times]\n{line}\n"));
         assert_eq!(told, [format!("5 times.{field}")], "{line}");
     }
-    let wan = "[times]\nheartbeat_ms = 400\nelection_min_ms = 2000\nelection_max_ms = 4000\n\
+    let wan = "[times]\nheartbeat_ms = 400\nelection_min_ms = 2000\nelection_max_ms = 3000\n\
                rpc_timeout_ms = 1500\nhold_ms = 6000\ndeadline_ms = 9000\nno_leader_grace_ms = 12000\n";
     let config = parse(&format!("{GOOD}{wan}")).unwrap();
     assert_eq!(config.times.hold, Duration::from_secs(6));
