@@ -13,6 +13,12 @@ pub use super::wire::{Answer, CallError};
 
 /// How long the client keeps an idle connection; less than the server does.
 const IDLE: Duration = Duration::from_secs(20);
+/// A peer whose machine says nothing for so long is gone, and the connection with it: what waits for
+/// its answer, a snapshot say, is sent anew to the start that comes back. (A process that is stopped
+/// or busy is not meant: its kernel answers.)
+const GONE_AFTER: Duration = Duration::from_secs(4);
+/// How often a machine is asked whether it is there, while nothing else is heard of it.
+const ASKED_EVERY: Duration = Duration::from_secs(1);
 /// Idle connections kept to one peer.
 const IDLE_MAX: usize = 32;
 
@@ -44,6 +50,9 @@ impl PeerClient {
             .tcp_nodelay(true)
             .redirect(reqwest::redirect::Policy::none())
             .connect_timeout(HANDSHAKE_TIME)
+            .tcp_keepalive(ASKED_EVERY)
+            .tcp_keepalive_interval(ASKED_EVERY)
+            .tcp_user_timeout(GONE_AFTER)
             .pool_idle_timeout(IDLE)
             .pool_max_idle_per_host(IDLE_MAX)
             .build()?;
