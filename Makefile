@@ -35,12 +35,12 @@ help:
 	@echo 'make dev    three real nodes on this machine, and the story of what they promise'
 	@echo '            (ARGS is passed on: make dev ARGS="--signer-port 7000 --keys p256")'
 	@echo 'make demo   the same story, then exit 0 or 1'
-	@echo 'make test   every test: unit, property, crash, end to end, documentation, and the simulation'
+	@echo 'make test   every test: unit, property, crash, end to end, documentation, and the fault suite'
 	@echo 'make lint   format, clippy, documentation, licences and banned crates'
 	@echo 'make fuzz   the fuzz targets of tezos, FUZZ_SECONDS each (60)'
 	@echo 'make audit  known vulnerabilities (needs the RustSec database from the network)'
 	@echo
-	@echo 'make chaos          faults: 200 simulated schedules and three real nodes; then one page'
+	@echo 'make chaos          the fault suite: simulation, mutants, three real nodes; then one page'
 	@echo 'make chaos-sim      SEED=1 COUNT=200: simulates that many schedules from that seed on'
 	@echo 'make chaos-mutants  SEEDS=100: faults built into the signer; each must be noticed'
 	@echo 'make chaos-long     FOR=2h: real nodes with new seeds, until one of them breaks a promise'
@@ -65,15 +65,15 @@ test:
 	@status=0; export QUORATE_SKIPS=$(SKIPS) QUORATE_CHAOS_OUT=$(CHAOS_OUT); \
 	cargo test $(SELECTION) --no-fail-fast || status=1; \
 	cargo test --workspace --doc --locked --no-fail-fast || status=1; \
-	$(call faults); \
+	$(faults); \
 	exit $$status
 
-# The simulation as in `make test`, and the faults on real nodes.
+# The fault suite as in `make test`.
 chaos: build
 	@deploy/prerequisites.sh test
 	@rm -f $(SKIPS) $(FOUND)
 	@status=0; export QUORATE_SKIPS=$(SKIPS) QUORATE_CHAOS_OUT=$(CHAOS_OUT); \
-	$(call faults,$(REAL) || status=1;); \
+	$(faults); \
 	exit $$status
 
 chaos-sim: build
@@ -93,10 +93,9 @@ chaos-long: build
 
 # The mutants are compiled into this one test and nothing else.
 MUTANTS := cargo test --workspace --locked --features chaos/mutants --test mutants
-# Compiling with another feature leaves other programs behind under the same names, so each part first
-# has its own put back (that takes a second): what runs is what is released.
-SIMULATED := { cargo build $(SELECTION) && $(CHAOS) sim --seed 1 --count 200; }
-REAL := { cargo build $(SELECTION) && $(CHAOS) run; }
+# Real nodes run under a chosen seed, so that a run in one place is the run in another; chaos-long draws new ones.
+REAL := $(CHAOS) run --seed 11
+SIMULATED := $(CHAOS) sim --seed 1 --count 200
 PAGE := $(CHAOS) report --merged $(CHAOS_OUT)/results.json --out $(CHAOS_OUT)/index.html \
 	$$(ls $(FOUND) 2>/dev/null)
 
@@ -126,11 +125,13 @@ $(CARGO_DENY):
 	@rm -rf $(CACHE)/tools/target
 	@touch $@
 
-# The fault suite, inside a recipe that has a variable `status`. What joins `make test` was seen green in whole
-# runs: the simulation so far. The real runs are `make chaos`, the mutants `make chaos-mutants`.
+# The fault suite, inside a recipe that has a variable `status`. The mutants come first: compiling with another
+# feature leaves other programs behind under the same names, and what runs after them must be what is released.
 define faults
-$(SIMULATED) || status=1; \
-$(1) $(PAGE) || status=1; \
+QUORATE_MUTANT_SEEDS=10 $(MUTANTS) || status=1; \
+cargo build $(SELECTION) && $(SIMULATED) || status=1; \
+cargo build $(SELECTION) && $(REAL) || status=1; \
+$(PAGE) || status=1; \
 if [ -s $(SKIPS) ]; then cat $(SKIPS); echo "$$(wc -l < $(SKIPS)) skipped"; fi
 endef
 

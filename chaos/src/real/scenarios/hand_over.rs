@@ -31,9 +31,8 @@ pub(crate) const ALL: &[Scenario] = &[
     },
 ];
 
-/// How often, in one run. The distribution in `docs/reliability.md` is made of several runs.
-const KILLS: usize = 8;
-const HAND_OVERS: usize = 5;
+/// How often, in one run: so many gaps are a distribution.
+const TIMES: usize = 20;
 
 /// Slots of every key between two of them: the cluster is at ease again.
 const BETWEEN: usize = 8;
@@ -44,7 +43,7 @@ const DRAINED_WITHIN: Duration = Duration::from_secs(20);
 async fn killed(stage: &mut Stage) -> Result<(), Failed> {
     stage.cluster(Ground::Plain).await?;
     stage.measure(1).await?;
-    for _ in 0..KILLS {
+    for _ in 0..TIMES {
         stage.signs(BETWEEN).await?;
         let leader = stage.world()?.leader().await?;
         let struck = now_us();
@@ -67,7 +66,7 @@ async fn killed(stage: &mut Stage) -> Result<(), Failed> {
 
 async fn told_to_go(stage: &mut Stage) -> Result<(), Failed> {
     stage.cluster(Ground::Plain).await?;
-    for _ in 0..HAND_OVERS {
+    for _ in 0..TIMES {
         stage.signs(BETWEEN).await?;
         let leader = stage.world()?.leader().await?;
         let struck = now_us();
