@@ -169,7 +169,8 @@ impl PeerMemory {
     /// Whether a hello is held to nothing that an earlier start said. None is.
     fn lets_go_of_the_past(&self, hello: &Hello) -> bool {
         let another = self.boot.is_some_and(|boot| boot != hello.boot);
-        let is_new = hello.vote.is_none() && hello.durable.is_none();
+        // Nothing but the membership that it was formed with.
+        let is_new = hello.durable.is_none_or(|durable| durable.index == 0);
         let forgiving =
             mutant::active(Mutant::OlderDiskAccepted) || mutant::active(Mutant::CloneAccepted);
         (another && forgiving) || (is_new && mutant::active(Mutant::WipedDiskAccepted))
