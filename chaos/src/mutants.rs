@@ -63,7 +63,7 @@ impl Hunt {
         let mut hunted = Hunted::default();
         for seed in 1..=self.seeds {
             hunted.tried = seed;
-            let Some((seen_by, words)) = self.seen_in(seed) else {
+            let Some((seen_by, words)) = seen(self.mutant, self.schedule(seed)) else {
                 continue;
             };
             if !self.schedule(seed).run().is_green() {
@@ -83,20 +83,6 @@ impl Hunt {
             }
         }
         hunted
-    }
-
-    /// What saw the mutant under a seed, and the first words about it.
-    fn seen_in(&self, seed: u64) -> Option<(Vec<String>, String)> {
-        let (mutant, schedule) = (self.mutant, self.schedule(seed));
-        let running = thread::spawn(move || {
-            let _switched = switch_on(mutant);
-            schedule.run()
-        });
-        match running.join() {
-            Ok(outcome) if outcome.is_green() => None,
-            Ok(outcome) => Some(what_saw_it(&outcome)),
-            Err(panic) => Some((vec!["a panic".to_owned()], words_of(panic.as_ref()))),
-        }
     }
 
     fn schedule(&self, seed: u64) -> Schedule {
@@ -126,6 +112,20 @@ impl Hunt {
                 hunted.tried
             ),
         }
+    }
+}
+
+/// What saw a mutant under a schedule, and the first words about it; none if nothing did.
+#[must_use]
+pub fn seen(mutant: Mutant, schedule: Schedule) -> Option<(Vec<String>, String)> {
+    let running = thread::spawn(move || {
+        let _switched = switch_on(mutant);
+        schedule.run()
+    });
+    match running.join() {
+        Ok(outcome) if outcome.is_green() => None,
+        Ok(outcome) => Some(what_saw_it(&outcome)),
+        Err(panic) => Some((vec!["a panic".to_owned()], words_of(panic.as_ref()))),
     }
 }
 

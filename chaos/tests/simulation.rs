@@ -1,19 +1,21 @@
 //! A schedule of every theme, every seed that once broke something, and the proof that a seed is a run.
 
 use std::env;
+use std::io::{self, Write as _};
 use std::process::Command;
 use std::time::Duration;
 
-use clap::ValueEnum as _;
 use chaos::sim::kept::{self, Kept};
 use chaos::sim::plan::Theme;
 use chaos::sim::schedule::{Outcome, Schedule};
+use clap::ValueEnum as _;
 
 const SPAN: Duration = Duration::from_secs(10);
 
 fn words(outcome: &Outcome) -> String {
     let violations = outcome.verdict.violations.iter();
-    let violations = violations.map(|v| format!("{:?} at {} us: {}", v.invariant, v.at_us, v.words));
+    let violations =
+        violations.map(|v| format!("{:?} at {} us: {}", v.invariant, v.at_us, v.words));
     let surprises = outcome.surprises.iter().cloned();
     violations.chain(surprises).collect::<Vec<_>>().join("\n")
 }
@@ -38,6 +40,7 @@ fn a_schedule_of_every_theme_breaks_no_promise() {
 #[test]
 fn every_kept_seed_breaks_no_promise_any_more() {
     let all = Kept::all(&kept::folder()).unwrap();
+    assert!(!all.is_empty());
     for (name, kept) in all {
         let outcome = kept.schedule().run();
         assert!(
@@ -61,7 +64,7 @@ fn a_seed_is_the_same_run_in_every_process_to_the_byte() {
     };
     if let Ok(seed) = env::var(AGAIN) {
         let outcome = schedule(seed.parse().unwrap()).run();
-        println!("trace:{}:", outcome.trace);
+        writeln!(io::stdout(), "trace:{}:", outcome.trace).unwrap();
         return;
     }
     for seed in [1, 2, 3] {
@@ -73,7 +76,10 @@ fn a_seed_is_the_same_run_in_every_process_to_the_byte() {
             .output()
             .unwrap();
         let told = String::from_utf8(there.stdout).unwrap();
-        let trace = told.split("trace:").nth(1).and_then(|rest| rest.split(':').next());
+        let trace = told
+            .split("trace:")
+            .nth(1)
+            .and_then(|rest| rest.split(':').next());
         assert_eq!(trace, Some(here.trace.as_str()), "seed {seed}: {told}");
         assert_ne!(here.trace, schedule(seed + 1000).run().trace);
     }

@@ -168,6 +168,7 @@ fn keep(args: &Args, report: &Report) -> Result<(), Box<dyn std::error::Error>> 
             .map(|violation| violation.words.clone())
             .or_else(|| outcome.surprises.first().cloned())
             .unwrap_or_default(),
+        mutant: None,
     };
     let path = kept.keep(&kept::folder(), name)?;
     writeln!(io::stdout(), "kept in {}", path.display())?;

@@ -27,10 +27,14 @@ pub struct Kept {
     pub found: String,
     /// What was wrong, and what became of it.
     pub words: String,
+    /// The built-in mistake that it saw, by its name, if that is what was wrong: nothing is broken
+    /// under this seed without it, and something is with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mutant: Option<String>,
 }
 
 /// Raised whenever a seed comes to mean another schedule.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// Why a kept seed cannot be read or written.
 #[derive(Debug, thiserror::Error)]
