@@ -181,6 +181,9 @@ impl Baker {
     }
 
     async fn ask(&mut self, at: Machine, bytes: Vec<u8>) -> Answer {
+        while self.world.is_silent() {
+            sleep(Duration::from_millis(10)).await;
+        }
         let hangs_up = if self.dice.chance(40) {
             self.world.coverage.count("baker: hung up");
             self.dice.millis(1, 30)

@@ -23,6 +23,8 @@ enum Move {
     Operator,
     /// A disk is put in another's place.
     SwapDisk,
+    /// A node is killed over what only its cache holds.
+    TrustsItsCache,
 }
 
 /// One kind of fault.
@@ -35,7 +37,6 @@ enum Fault {
     KillAll,
     KillThenPowerCut,
     SlowThenPowerCut,
-    TrustsItsCache,
     Ambush,
     VoterLosesPower,
     LeaderLosesTail,
@@ -87,6 +88,7 @@ pub async fn run(world: Arc<World>, mut operator: Operator) {
                 disk_swapped = true;
                 disks::swap(&world, machine, own).await;
             }
+            Move::TrustsItsCache => restarts::trusts_its_cache(&world, own).await,
             Move::Fault(fault) => play(&world, fault, machine, own),
         }
     }
@@ -124,7 +126,6 @@ fn play(world: &Arc<World>, which: Fault, machine: Machine, mut dice: Dice) {
         Fault::KillAll => restarts::all(world, Blow::Kill, &mut dice),
         Fault::KillThenPowerCut => restarts::kill_then_cut(world, machine, dice),
         Fault::SlowThenPowerCut => restarts::slow_then_cut(world, machine, dice),
-        Fault::TrustsItsCache => restarts::trusts_its_cache(world, dice),
         Fault::Ambush => {
             let gate = *dice.one_of(&Gate::ALL).unwrap_or(&Gate::FsyncEnded);
             restarts::ambush(world, machine, gate, dice);
@@ -160,7 +161,7 @@ const fn odds(theme: Theme) -> &'static [(u64, Move)] {
 }
 
 const MIXED: &[(u64, Move)] = &[
-    (2, Move::Fault(Fault::TrustsItsCache)),
+    (2, Move::TrustsItsCache),
     (3, Move::Fault(Fault::SlowThenPowerCut)),
     (10, Move::Fault(Fault::Kill)),
     (8, Move::Fault(Fault::PowerCut)),
@@ -201,7 +202,7 @@ const ELECTIONS: &[(u64, Move)] = &[
 ];
 
 const RESTARTS: &[(u64, Move)] = &[
-    (12, Move::Fault(Fault::TrustsItsCache)),
+    (6, Move::TrustsItsCache),
     (6, Move::Fault(Fault::SlowThenPowerCut)),
     (10, Move::Fault(Fault::Kill)),
     (12, Move::Fault(Fault::PowerCut)),

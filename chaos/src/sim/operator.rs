@@ -306,9 +306,8 @@ impl Operator {
     async fn repeat_an_old_one(&mut self) {
         let sent = {
             let sent = self.sent.lock().unwrap_or_else(PoisonError::into_inner);
-            let enabling = |command: &&Command| {
-                matches!(command, Command::Enable { .. } | Command::Enrol(_))
-            };
+            let enabling =
+                |command: &&Command| matches!(command, Command::Enable { .. } | Command::Enrol(_));
             let feared: Vec<Command> = sent.iter().filter(enabling).cloned().collect();
             let from = if feared.is_empty() || self.dice.chance(300) {
                 &*sent
@@ -330,9 +329,7 @@ impl Operator {
         self.world.history.write(Event::Ordered { order, action });
         self.remember(&command);
         match self.commit(order, at, &command).await {
-            Some((at, committed)) => {
-                self.wait_for_drain(order, at, committed.entry.index).await
-            }
+            Some((at, committed)) => self.wait_for_drain(order, at, committed.entry.index).await,
             None => Told::Refused,
         }
     }
@@ -350,6 +347,9 @@ impl Operator {
         for _attempt in 0..3 {
             match self.propose(at, command).await {
                 Reply::Committed(committed) => {
+                    let entry = witness::entry(committed.entry);
+                    let decided = Event::Decided { order, entry };
+                    self.world.history.write(decided);
                     self.told(order, Told::Committed);
                     return Some((at, committed));
                 }

@@ -108,7 +108,11 @@ impl Hsm {
         let (time, mut mood) = {
             let mut state = self.lock();
             let (usual, long) = (state.dice.micros(300, 4_000), state.dice.millis(100, 500));
-            let time = if state.mood == Mood::Slow { long } else { usual };
+            let time = if state.mood == Mood::Slow {
+                long
+            } else {
+                usual
+            };
             (time, state.mood)
         };
         sleep(time).await;

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::time::Instant;
 
@@ -30,6 +31,8 @@ pub struct World {
     began: Instant,
     clock_s: AtomicU64,
     healing: AtomicBool,
+    /// Until when the bakers have nothing to ask, in microseconds of the history.
+    silent_until_us: AtomicU64,
 }
 
 /// The three machines of the cluster.
@@ -52,6 +55,7 @@ impl World {
             began: Instant::now(),
             clock_s: AtomicU64::new(WALL_S),
             healing: AtomicBool::new(false),
+            silent_until_us: AtomicU64::new(0),
             plan,
         })
     }
@@ -158,6 +162,19 @@ impl World {
     #[must_use]
     pub fn healing(&self) -> bool {
         self.healing.load(Ordering::Relaxed)
+    }
+
+    /// The bakers have nothing to ask for a while: what one node is told last stays the last.
+    pub fn silence(&self, time: Duration) {
+        let time = u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+        let until = self.history.at_us().saturating_add(time);
+        self.silent_until_us.fetch_max(until, Ordering::Relaxed);
+    }
+
+    /// Whether the bakers have nothing to ask.
+    #[must_use]
+    pub fn is_silent(&self) -> bool {
+        self.history.at_us() < self.silent_until_us.load(Ordering::Relaxed) && !self.healing()
     }
 
     /// Ends every process and lets go of every machine: they know the world, and it knew them.

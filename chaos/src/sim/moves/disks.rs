@@ -60,9 +60,9 @@ enum Swap {
 /// would be a majority that knows nothing.
 pub async fn swap(world: &Arc<World>, machine: Machine, mut dice: Dice) {
     let swaps = [
-        (2, Swap::Wiped),
-        (2, Swap::MadeAnew),
-        (5, Swap::Restored),
+        (1, Swap::Wiped),
+        (5, Swap::MadeAnew),
+        (4, Swap::Restored),
         (4, Swap::CloneBeside),
         (4, Swap::CloneAfter),
     ];
@@ -86,7 +86,12 @@ async fn wipe(world: &Arc<World>, host: &Arc<Host>, made_anew: bool, dice: &mut 
     let before = host.disk.durable_log();
     host.disk.wipe();
     other_disk(world, host, &before);
-    begins(world, "disk wiped", &[host.machine], "the data folder is empty");
+    begins(
+        world,
+        "disk wiped",
+        &[host.machine],
+        "the data folder is empty",
+    );
     the_other_is_cut_off(world, host.machine, straggler);
     if made_anew {
         make_anew(world, host, dice).await;
@@ -105,7 +110,12 @@ async fn make_anew(world: &Arc<World>, host: &Arc<Host>, dice: &mut Dice) {
         return;
     }
     host.start(world);
-    sleep(Duration::from_millis(50)).await;
+    for _wait in 0..100 {
+        if host.running().is_some() {
+            break;
+        }
+        sleep(Duration::from_millis(10)).await;
+    }
     let Some(running) = host.running() else {
         return;
     };
@@ -214,6 +224,9 @@ async fn straggler(world: &Arc<World>, machine: Machine, dice: &mut Dice) -> Opt
     let host = world.host(straggler)?;
     host.drive.pace((2_000_000, 2_500_000));
     let fault = begins(world, "slow disk", &[straggler], "its fsyncs take seconds");
+    if let Some(leader) = leader {
+        super::asks_afresh(world, leader);
+    }
     sleep(dice.millis(700, 1_100)).await;
     host.drive.pace(world.plan.fsync_us);
     world.history.fault_ended(fault);

@@ -8,6 +8,7 @@ use tokio::time::sleep;
 use super::{begins, ends};
 use crate::sim::dice::Dice;
 use crate::sim::gate::Gate;
+use crate::sim::healing;
 use crate::sim::host::Blow;
 use crate::sim::network::Machine;
 use crate::sim::world::{MACHINES, World};
@@ -76,10 +77,21 @@ pub fn slow_then_cut(world: &Arc<World>, machine: Machine, mut dice: Dice) {
     });
 }
 
-/// One follower is away, the disk of the other one stands still; it is killed with bytes in the
-/// cache that are on no disk but the leader's, and is back at once. What it reads back it must not
-/// take for durable.
-pub fn trusts_its_cache(world: &Arc<World>, mut dice: Dice) {
+/// One follower is away, and the bakers are silent but for one request. The disk of the other follower
+/// stands still; it is killed with that entry in the cache, which is on no disk but the leader's, and
+/// is back soon. What it reads back it must not take for durable.
+pub async fn trusts_its_cache(world: &Arc<World>, mut dice: Dice) {
+    let (waits, before) = (Duration::from_millis(400), dice.millis(1, 60));
+    // Nobody believes a new start for a second after the old one was heard, and one that waits for that
+    // campaigns meanwhile.
+    let (back, down) = (dice.millis(1_050, 1_300), downtime(&mut dice));
+    let stays = back.saturating_add(dice.millis(600, 1_000));
+    let slow = dice.between(2_500_000, 3_000_000);
+    if !healing::leader(world, Duration::from_secs(1)).await {
+        return;
+    }
+    world.silence(waits.saturating_mul(2).saturating_add(stays));
+    sleep(waits).await;
     let Some(leader) = world.leader() else {
         return;
     };
@@ -95,27 +107,24 @@ pub fn trusts_its_cache(world: &Arc<World>, mut dice: Dice) {
     };
     world.network.isolate(away, &MACHINES);
     let gone = begins(world, "isolated node", &[away], "messages are lost");
-    let slow = dice.between(400_000, 900_000);
+    // Longer than all that follows: nothing that comes later syncs what it left.
     host.drive.pace((slow, slow));
-    let fault = begins(world, "slow disk", &[killed], "its fsyncs take longer");
-    let (before, back) = (dice.millis(40, 250), dice.millis(1, 10));
-    // Nobody believes a new start for a second after the old one was heard.
-    let (stays, down) = (dice.millis(1_400, 2_200), downtime(&mut dice));
-    let world = Arc::clone(world);
-    tokio::spawn(async move {
-        sleep(before).await;
-        if !world.healing() {
-            blow_after(&world, killed, Blow::Kill, back, "kill");
+    let fault = begins(world, "slow disk", &[killed], "its fsyncs take seconds");
+    super::asks_afresh(world, leader);
+    for _wait in 0..30 {
+        if host.disk.unsynced() > 0 {
+            break;
         }
-        sleep(stays).await;
-        if !world.healing() {
-            host.drive.pace(world.plan.fsync_us);
-            world.history.fault_ended(fault);
-            super::network::mend(&world, away);
-            world.history.fault_ended(gone);
-            blow_after(&world, killed, Blow::PowerCut, down, "power cut");
-        }
-    });
+        sleep(Duration::from_millis(10)).await;
+    }
+    sleep(before).await;
+    blow_after(world, killed, Blow::Kill, back, "kill");
+    sleep(stays).await;
+    host.drive.pace(world.plan.fsync_us);
+    world.history.fault_ended(fault);
+    super::network::mend(world, away);
+    world.history.fault_ended(gone);
+    blow_after(world, killed, Blow::PowerCut, down, "power cut");
 }
 
 /// The process goes, or the power, at the next passages of a gate.
