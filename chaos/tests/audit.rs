@@ -1,8 +1,8 @@
 //! The audit file of a node is a history: the judge reads what the node wrote, and shares no code
 //! with it (R46).
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::fmt::Debug;
-use std::time::Instant;
 
 use judge::history::{Entry, Event, Kind, Mark};
 use node::audit::Audit;
@@ -62,6 +62,7 @@ fn facts() -> Facts {
 const SEEN_ENTRY: EntryId = EntryId { term: 2, index: 9 };
 const READ_ENTRY: Entry = Entry { term: 2, index: 9 };
 
+#[expect(clippy::too_many_lines, reason = "one row for each thing that is seen")]
 fn told(facts: &Facts) -> Vec<Told<'_>> {
     let node = NODE;
     let (key, bytes) = (facts.key.to_string(), hex::encode(MESSAGE));
@@ -216,26 +217,4 @@ fn r46_the_judge_reads_every_line_of_an_audit_file_as_what_it_says() {
     let expected: Vec<Event> = told(&facts).into_iter().map(|told| told.read).collect();
     same(&events, &expected);
     assert!(lines.is_sorted_by_key(|line| line.at_us), "in their order");
-}
-
-/// A request waits for some four lines. The figure is printed; the bound is far above it.
-#[test]
-fn a_line_of_the_audit_file_costs_microseconds() {
-    let folder = tempfile::tempdir().unwrap();
-    let audit = Audit::open(&folder.path().join("audit.jsonl")).unwrap();
-    let facts = facts();
-    let told = told(&facts);
-    let mut took: Vec<_> = (0..200)
-        .flat_map(|_| &told)
-        .map(|told| {
-            let began = Instant::now();
-            audit.saw(NODE, told.seen);
-            began.elapsed()
-        })
-        .collect();
-    took.sort();
-    let median = took[took.len() / 2];
-    println!("a line of the audit file takes {median:?} (median)");
-    assert!(median.as_millis() < 1, "{median:?}");
-    assert_eq!(audit.lost().get(), 0);
 }
