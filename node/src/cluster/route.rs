@@ -93,7 +93,8 @@ impl<G: Ground> Cluster<G> {
         })
     }
 
-    /// Gets an operator's command committed, here or by the leader one hop away.
+    /// Gets an operator's command committed, here or by the leader one hop away, and applied here: who
+    /// asks this node next finds it done. (A node that is cut off meanwhile answers at the deadline.)
     ///
     /// # Errors
     /// [`Unavailable`]. The command names a generation, so it may be repeated.
@@ -124,7 +125,11 @@ impl<G: Ground> Cluster<G> {
                         let _elapsed = timeout_at(pause, view.wait_for(moved)).await.is_err();
                     }
                 }
-                other => return other,
+                Ok(committed) => {
+                    ledger.applied(committed.entry.index, deadline).await;
+                    return Ok(committed);
+                }
+                Err(error) => return Err(error),
             }
         }
     }

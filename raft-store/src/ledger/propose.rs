@@ -100,6 +100,15 @@ impl<D: StateDisk> Ledger<D> {
             .unwrap_or(Err(Unavailable::OutOfTime))
     }
 
+    /// Waits until this node has applied the entry at `index`, which another one committed; at most
+    /// until `deadline`. Says whether it has.
+    pub async fn applied(&self, index: u64, deadline: Instant) -> bool {
+        let remaining = deadline.saturating_duration_since(Instant::now());
+        let applied = self.raft.wait(Some(remaining));
+        let applied = applied.applied_index_at_least(Some(index), "committed elsewhere");
+        applied.await.is_ok()
+    }
+
     /// Waits until this node has applied everything that was committed when this was called, and a
     /// majority has confirmed that it leads. A denial that rests on this node's state may leave
     /// only after it was found again in a confirmed state (P4). A grant never needs it.

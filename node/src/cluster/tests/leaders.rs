@@ -5,11 +5,32 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use raft_store::command::Command;
 use raft_store::ledger::Decision;
 use tokio::time::Instant;
 
 use super::world::{PATIENCE, World, soon};
 use crate::cluster::{Ability, TransferError};
+
+/// A follower has a command committed by the leader, and what the follower shows next must hold it: an
+/// operator's next command names the generation that this one left.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_command_is_found_on_the_node_that_was_told_it() {
+    let world = World::enrolled().await;
+    let leader = world.leader().await;
+    let (_, follower) = world.nodes.iter().find(|(id, _)| **id != leader).unwrap();
+    let key = world.pkh();
+    for generation in 1..=20 {
+        let command = if generation % 2 == 1 {
+            Command::Disable { key, generation }
+        } else {
+            Command::Enable { key, generation }
+        };
+        follower.propose(command, soon()).await.unwrap();
+        let seen = follower.ledger().unwrap().state().keys[&key].generation;
+        assert_eq!(seen, generation + 1);
+    }
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn leadership_moves_under_load_and_every_level_is_granted_once() {
