@@ -77,7 +77,7 @@ chaos: build
 	exit $$status
 
 chaos-sim: build
-	@QUORATE_CHAOS_OUT=$(CHAOS_OUT) $(CHAOS) sim --seed $(SEED) --count $(COUNT) --coverage
+	@$(CHAOS) sim --seed $(SEED) --count $(COUNT) --coverage
 
 chaos-mutants:
 	@deploy/prerequisites.sh build
@@ -86,6 +86,7 @@ chaos-mutants:
 
 chaos-long: build
 	@deploy/prerequisites.sh test
+	@rm -f $(FOUND)
 	@status=0; export QUORATE_CHAOS_OUT=$(CHAOS_OUT); \
 	$(CHAOS) long $(FOR) || status=1; \
 	$(PAGE) || status=1; \
@@ -95,7 +96,7 @@ chaos-long: build
 MUTANTS := cargo test --workspace --locked --features chaos/mutants --test mutants
 # Real nodes run under a chosen seed, so that a run in one place is the run in another; chaos-long draws new ones.
 REAL := $(CHAOS) run --seed 11
-SIMULATED := $(CHAOS) sim --seed 1 --count 200
+SIMULATED := $(CHAOS) sim --seed 1 --count 200 --results $(CHAOS_OUT)/simulation.json
 PAGE := $(CHAOS) report --merged $(CHAOS_OUT)/results.json --out $(CHAOS_OUT)/index.html \
 	$$(ls $(FOUND) 2>/dev/null)
 

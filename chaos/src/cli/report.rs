@@ -5,7 +5,7 @@ use raft_store::disk;
 
 use super::screen;
 use crate::page;
-use crate::results::{Results, ResultsError, Summary, folder};
+use crate::results::{Grade, Results, ResultsError, Summary, folder};
 
 /// Which results, and where the page goes.
 #[derive(Debug, clap::Args)]
@@ -23,9 +23,12 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args) -> ExitCode {
     match write(args) {
-        Ok(page) => {
+        Ok((page, grade)) => {
             screen::line(&format!("page: {}", page.display()));
-            ExitCode::SUCCESS
+            match grade {
+                Grade::Held | Grade::Partly => ExitCode::SUCCESS,
+                Grade::NotShown | Grade::Broken => ExitCode::FAILURE,
+            }
         }
         Err(error) => {
             screen::error(&error);
@@ -34,7 +37,7 @@ pub(super) fn run(args: &Args) -> ExitCode {
     }
 }
 
-fn write(args: &Args) -> Result<PathBuf, ResultsError> {
+fn write(args: &Args) -> Result<(PathBuf, Grade), ResultsError> {
     let results = Results::read_all(&args.results)?;
     if let Some(merged) = &args.merged {
         results.write(merged)?;
@@ -49,7 +52,7 @@ fn write(args: &Args) -> Result<PathBuf, ResultsError> {
     for sentence in &summary.sentences {
         screen::line(&format!("  {sentence}"));
     }
-    Ok(out)
+    Ok((out, summary.grade))
 }
 
 fn replace(path: &Path, page: &str) -> Result<(), ResultsError> {

@@ -359,7 +359,15 @@ fn the_verdict_comes_first_and_is_the_worst_there_is() {
     well.simulations[0].failing.clear();
     well.scenarios
         .retain(|scenario| matches!(scenario.verdict, Verdict::Held | Verdict::Skipped(_)));
+    assert!(headline(&well).starts_with("Every promise held in what was run"));
+    well.scenarios
+        .retain(|scenario| matches!(scenario.verdict, Verdict::Held));
     assert!(headline(&well).starts_with("No slot was signed twice, and"));
+    let mut part = well.clone();
+    part.mutants.clear();
+    assert!(headline(&part).starts_with("Every promise held in what was run"));
+    let told = Summary::of(&part).sentences.join(" ");
+    assert!(told.contains("Not in these results: the faults that are built in"));
     well.mutants[0].caught = 0;
     assert!(headline(&well).starts_with("No promise was broken, but"));
     let page = of(&well);

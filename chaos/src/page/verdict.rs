@@ -6,7 +6,7 @@ use crate::results::{Grade, Results, Summary, Verdict};
 pub(super) fn header(summary: &Summary, results: &Results) -> Markup {
     let class = match summary.grade {
         Grade::Held => "held",
-        Grade::NotShown => "unshown",
+        Grade::Partly | Grade::NotShown => "unshown",
         Grade::Broken => "broken",
     };
     html! {

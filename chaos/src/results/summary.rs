@@ -5,8 +5,10 @@ use super::{Results, ScenarioResult, Verdict};
 /// How it stands.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Grade {
-    /// Every promise held in everything that was run.
+    /// Every promise held, and everything was run: the simulation, the mutants and all real runs.
     Held,
+    /// Every promise held in what was run, but a part was not run, or could not be on this machine.
+    Partly,
     /// Nothing is broken, but something was not shown: it failed to run, or a fault built in on
     /// purpose was not noticed.
     NotShown,
@@ -32,6 +34,7 @@ impl Summary {
         let grade = count.grade();
         let headline = match grade {
             Grade::Held => "No slot was signed twice, and every promise held.",
+            Grade::Partly => "Every promise held in what was run, but not everything was run.",
             Grade::NotShown if count.anything() => {
                 "No promise was broken, but not everything was shown."
             }
@@ -47,6 +50,7 @@ impl Summary {
             count.simulated(results),
             count.mutants(results),
             count.skips(),
+            count.missing(),
         ];
         Self {
             grade,
@@ -107,14 +111,30 @@ impl Count {
         self.held.saturating_add(self.broken)
     }
 
-    const fn grade(&self) -> Grade {
+    fn grade(&self) -> Grade {
         if self.broken > 0 || self.failing_seeds > 0 {
             Grade::Broken
         } else if !self.anything() || self.failed > 0 || self.caught < self.mutants {
             Grade::NotShown
+        } else if self.skipped > 0 || !self.parts().is_empty() {
+            Grade::Partly
         } else {
             Grade::Held
         }
+    }
+
+    /// The parts of the suite of which there is nothing.
+    fn parts(&self) -> Vec<&'static str> {
+        let parts = [
+            (self.seeds > 0, "the simulation"),
+            (self.mutants > 0, "the faults that are built in"),
+            (self.ran() > 0, "three real nodes"),
+        ];
+        parts
+            .into_iter()
+            .filter(|(is_there, _)| !is_there)
+            .map(|(_, part)| part)
+            .collect()
     }
 
     fn real(&self, results: &Results) -> Vec<String> {
@@ -193,6 +213,14 @@ impl Count {
             said.push(format!("Not noticed: {}.", missed.join(", ")));
         }
         said
+    }
+
+    fn missing(&self) -> Vec<String> {
+        let parts = self.parts();
+        if parts.is_empty() || !self.anything() {
+            return Vec::new();
+        }
+        vec![format!("Not in these results: {}.", parts.join(", "))]
     }
 
     fn skips(&self) -> Vec<String> {

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{self, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use super::kept::{self, Kept};
 use super::plan::Theme;
 use super::range::{Range, Report, reproduce};
 use super::schedule::Outcome;
-use crate::results::{Origin, Results, Tally, folder};
+use crate::results::{Origin, Results, Tally};
 
 /// The options of `quorate-chaos sim`.
 #[derive(clap::Args, Clone, Debug)]
@@ -20,10 +20,10 @@ pub struct Args {
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
     /// How many seeds, counting up.
-    #[arg(long, default_value_t = 1)]
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
     pub count: u64,
     /// How many seconds of virtual time faults go on.
-    #[arg(long, default_value_t = 10)]
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     pub seconds: u64,
     /// What all schedules are about, instead of what each seed draws.
     #[arg(long)]
@@ -34,6 +34,9 @@ pub struct Args {
     /// Writes the history of the last schedule into this file, one JSON object a line.
     #[arg(long, value_name = "FILE")]
     pub trace: Option<PathBuf>,
+    /// Writes what was found into this file, for `quorate-chaos report`.
+    #[arg(long, value_name = "FILE")]
+    pub results: Option<PathBuf>,
     /// Keeps the first failing seed under this name, to be replayed for ever.
     #[arg(long, value_name = "NAME")]
     pub keep: Option<String>,
@@ -65,7 +68,11 @@ fn simulate(args: &Args) -> Result<bool, Box<dyn std::error::Error>> {
     };
     let mut out = io::stdout();
     let mut tally = Tally::start();
-    let last = args.seed.saturating_add(args.count).saturating_sub(1);
+    let ends = args.seed.checked_add(args.count);
+    let last = ends.ok_or_else(|| format!("the last seed is {}: take fewer", u64::MAX))?;
+    let last = last.saturating_sub(1);
+    // Before the work: a file that cannot be written is found now.
+    let trace_file = args.trace.as_deref().map(created).transpose()?;
     writeln!(out, "seeds {} to {last}", args.seed)?;
     let mut trace = None;
     let mut troubles = Vec::new();
@@ -85,8 +92,7 @@ fn simulate(args: &Args) -> Result<bool, Box<dyn std::error::Error>> {
     if let Some(error) = troubles.into_iter().next() {
         return Err(error.into());
     }
-    if let (Some(path), Some(trace)) = (&args.trace, trace) {
-        let mut file = fs::File::create(path)?;
+    if let (Some(mut file), Some(trace)) = (trace_file, trace) {
         file.write_all(&trace?)?;
     }
     keep(args, &report)?;
@@ -101,9 +107,11 @@ fn simulate(args: &Args) -> Result<bool, Box<dyn std::error::Error>> {
         }
         tally.count(missing.is_empty());
     }
-    let mut results = Results::of(Origin::here());
-    results.simulations.push(report.result());
-    results.write(&folder().join("simulation.json"))?;
+    if let Some(path) = &args.results {
+        let mut results = Results::of(Origin::here());
+        results.simulations.push(report.result());
+        results.write(path)?;
+    }
     writeln!(
         out,
         "seeds {} to {last}: trace {}, {} schedules a minute",
@@ -113,6 +121,10 @@ fn simulate(args: &Args) -> Result<bool, Box<dyn std::error::Error>> {
     )?;
     writeln!(out, "{tally}")?;
     Ok(tally.is_well())
+}
+
+fn created(path: &Path) -> Result<fs::File, String> {
+    fs::File::create(path).map_err(|error| format!("cannot write {}: {error}", path.display()))
 }
 
 /// A line for every failing seed and for every fiftieth; one for every seed if there are few.
