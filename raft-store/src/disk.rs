@@ -71,6 +71,20 @@ pub fn sync_file(path: &Path) -> io::Result<()> {
     sync_folder(parent(path))
 }
 
+/// Cuts a file to its first `length` bytes, durably.
+///
+/// # Errors
+/// If it cannot be opened or cut. A failed fsync ends the process.
+pub fn cut(path: &Path, length: u64) -> io::Result<()> {
+    let file = OpenOptions::new()
+        .write(true)
+        .open(path)
+        .map_err(|error| at(path, error))?;
+    file.set_len(length).map_err(|error| at(path, error))?;
+    sync(&file, path);
+    Ok(())
+}
+
 /// Fsyncs a folder, so that the names in it survive a power cut.
 ///
 /// # Errors

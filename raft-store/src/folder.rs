@@ -9,6 +9,7 @@
 //!   peers            the highest this node saw of every peer
 //!   snapshot         the published snapshot, once there is one
 //!   db/              RocksDB
+//!   db.judged/       a copy, while a torn write-ahead log is judged
 //! ```
 //!
 //! **Invariant:** [`Folder::create`] and [`Folder::open`] are different acts. Whatever is missing,
@@ -29,7 +30,7 @@ use std::{
 
 pub use self::{error::FolderError, peers::PeersMemory};
 use crate::{
-    guard::{Guard, Keeper},
+    guard::{Guard, Keeper, When},
     hello::{Boot, Hello, Suspect},
     identity::{ClusterBinding, Identity},
     rocks::{self, RocksLog, RocksState},
@@ -141,8 +142,8 @@ impl Folder {
     /// older than the guard.
     pub fn store(&self, witness: &Witnessed) -> Result<(RocksLog, RocksState), FolderError> {
         let path = self.path.join(DATABASE);
-        let (log, state) = rocks::open(&path, &self.path.join(SNAPSHOT))?;
         let guard = lock(&self.guard).clone();
+        let (log, state) = rocks::open_guarded(&path, &self.path.join(SNAPSHOT), &guard)?;
         let at = guard
             .reached
             .map(|reached| log.id_at(reached.index))
@@ -166,15 +167,18 @@ impl Folder {
         let mut guard = lock(&self.guard);
         guard.boot = self.boot.counter;
         guard.mirrored = self.mirror.is_some();
-        guard.follow(log.vote(), log.reached());
+        guard.follow(log.vote(), log.reached(), log.synced());
         write_both(&guard, &self.path, self.mirror.as_deref())
     }
 
     fn keep(&self, log: RocksLog) -> io::Result<Keeper> {
         let (path, mirror) = (self.path.clone(), self.mirror.clone());
         let (mut written, peers) = (lock(&self.guard).clone(), self.peers.clone());
-        Keeper::start(self.path.join(GUARD), move || {
-            if written.follow(log.vote(), log.reached()) {
+        Keeper::start(self.path.join(GUARD), move |when| {
+            if when == When::Last {
+                log.sync(); // a node that ends in order leaves nothing younger than its guard
+            }
+            if written.follow(log.vote(), log.reached(), log.synced()) {
                 write_both(&written, &path, mirror.as_deref())?;
             }
             peers.write_if_changed(&path.join(PEERS))

@@ -1,8 +1,8 @@
 //! The guard: a small file beside the database that says what the database must still contain.
 //!
 //! RocksDB cannot tell a write-ahead log that lost its tail cleanly from one that was never longer.
-//! A database whose vote or log does not reach the guard is refused. The guard is written off the
-//! sign path, so a clean cut of what is younger than the last guard ([`INTERVAL`]) remains.
+//! A database whose vote, log or writes do not reach the guard is refused. The guard is written off
+//! the sign path, so a cut of what is younger than the last guard ([`INTERVAL`]) remains.
 
 use std::{
     io,
@@ -15,7 +15,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    codec::{self, as_wire},
+    codec::{self, CodecError, as_wire},
     disk,
     hello::{covers, holds},
     types::{Fingerprint, LogId, Vote},
@@ -40,6 +40,21 @@ pub struct Guard {
     pub reached: Option<LogId>,
     /// Whether a mirror on a second volume existed when this was written.
     pub mirrored: bool,
+    /// The number of the last write that was durable: of every vote, entry, truncation and purge,
+    /// committed or not. A store that does not count its writes has none.
+    pub synced: Option<u64>,
+}
+
+/// A [`Guard`] as it was written before there were numbers of writes.
+#[derive(Deserialize)]
+struct Unnumbered {
+    incarnation: Fingerprint,
+    boot: u64,
+    #[serde(with = "as_wire")]
+    vote: Option<Vote>,
+    #[serde(with = "as_wire")]
+    reached: Option<LogId>,
+    mirrored: bool,
 }
 
 /// What a guard says against a database.
@@ -52,6 +67,14 @@ pub enum Behind {
         guard: String,
         /// The database's.
         now: String,
+    },
+    /// Writes are missing.
+    #[error("its last write is number {now}, the guard saw number {guard} synced")]
+    Writes {
+        /// The guard's.
+        guard: u64,
+        /// The database's.
+        now: u64,
     },
     /// The log ends too early.
     #[error("its log ends at {now}, the guard saw {guard} committed")]
@@ -78,9 +101,29 @@ pub struct Reach {
     pub vote: Option<Vote>,
     /// The last entry of its log, or the last one that its state covers.
     pub last: Option<LogId>,
+    /// The number of its last write.
+    pub written: Option<u64>,
 }
 
 impl Guard {
+    /// Reads a guard, also one that an older version wrote: it ends before the number.
+    ///
+    /// # Errors
+    /// As [`codec::decode`].
+    pub(crate) fn decode(frame: &[u8]) -> Result<Self, CodecError> {
+        codec::decode(frame).or_else(|error| {
+            let older: Unnumbered = codec::decode(frame).or(Err(error))?;
+            Ok(Self {
+                incarnation: older.incarnation,
+                boot: older.boot,
+                vote: older.vote,
+                reached: older.reached,
+                mirrored: older.mirrored,
+                synced: None,
+            })
+        })
+    }
+
     /// Compares the guard with a database. `entry_at` gives the id of the entry the log holds at an
     /// index, if it was not purged.
     ///
@@ -91,8 +134,6 @@ impl Guard {
         database: &Reach,
         entry_at: impl FnOnce(u64) -> Option<LogId>,
     ) -> Result<(), Behind> {
-        let or_none =
-            |id: Option<LogId>| id.map_or_else(|| "nothing".to_owned(), |id| id.to_string());
         if let Some(guard) = self.vote.filter(|&guard| !covers(database.vote, guard)) {
             let now = database
                 .vote
@@ -102,13 +143,27 @@ impl Guard {
                 now,
             });
         }
+        self.check_log(database.last, entry_at)?;
+        match (self.synced, database.written.unwrap_or_default()) {
+            (Some(guard), now) if now < guard => Err(Behind::Writes { guard, now }),
+            (Some(_) | None, _) => Ok(()),
+        }
+    }
+
+    fn check_log(
+        &self,
+        last: Option<LogId>,
+        entry_at: impl FnOnce(u64) -> Option<LogId>,
+    ) -> Result<(), Behind> {
+        let or_none =
+            |id: Option<LogId>| id.map_or_else(|| "nothing".to_owned(), |id| id.to_string());
         let Some(reached) = self.reached else {
             return Ok(());
         };
-        if !holds(database.last, reached) {
+        if !holds(last, reached) {
             return Err(Behind::Log {
                 guard: reached.to_string(),
-                now: or_none(database.last),
+                now: or_none(last),
             });
         }
         match entry_at(reached.index) {
@@ -122,10 +177,15 @@ impl Guard {
 
     /// Takes over what a log says of itself, and tells whether anything moved. What was once reached
     /// stays so.
-    pub(crate) fn follow(&mut self, vote: Option<Vote>, reached: Option<LogId>) -> bool {
-        let reached = reached.max(self.reached);
-        let moved = (vote, reached) != (self.vote, self.reached);
-        (self.vote, self.reached) = (vote, reached);
+    pub(crate) fn follow(
+        &mut self,
+        vote: Option<Vote>,
+        reached: Option<LogId>,
+        synced: Option<u64>,
+    ) -> bool {
+        let (reached, synced) = (reached.max(self.reached), synced.max(self.synced));
+        let moved = (vote, reached, synced) != (self.vote, self.reached, self.synced);
+        (self.vote, self.reached, self.synced) = (vote, reached, synced);
         moved
     }
 
@@ -138,6 +198,15 @@ impl Guard {
     }
 }
 
+/// Whether a [`Keeper`] will call again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum When {
+    /// After [`INTERVAL`].
+    Again,
+    /// No: what is guarded is put away in order.
+    Last,
+}
+
 /// One thread that keeps small files near the state they describe, off the sign path.
 #[derive(Debug)]
 pub(crate) struct Keeper {
@@ -146,19 +215,22 @@ pub(crate) struct Keeper {
 }
 
 impl Keeper {
-    /// Calls `keep` every [`INTERVAL`], and once more when this is dropped. An error of `keep` ends
-    /// the process: a guard that is no longer written guards nothing.
+    /// Calls `keep` every [`INTERVAL`], and once more when this is dropped, which it is told. An error
+    /// of `keep` ends the process: a guard that is no longer written guards nothing.
     pub(crate) fn start(
         path: PathBuf,
-        mut keep: impl FnMut() -> io::Result<()> + Send + 'static,
+        mut keep: impl FnMut(When) -> io::Result<()> + Send + 'static,
     ) -> io::Result<Self> {
         let (stop, stopped) = mpsc::channel::<()>();
         let run = move || loop {
-            let wait = stopped.recv_timeout(INTERVAL);
-            if let Err(error) = keep() {
+            let when = match stopped.recv_timeout(INTERVAL) {
+                Err(RecvTimeoutError::Timeout) => When::Again,
+                Ok(()) | Err(RecvTimeoutError::Disconnected) => When::Last,
+            };
+            if let Err(error) = keep(when) {
                 disk::stop("writing the guard", &path, &error);
             }
-            if wait != Err(RecvTimeoutError::Timeout) {
+            if when == When::Last {
                 break;
             }
         };

@@ -14,6 +14,8 @@ mod read;
 mod rows;
 mod state;
 pub(crate) mod sync;
+mod torn;
+mod wal;
 
 use std::{
     path::{Path, PathBuf},
@@ -25,9 +27,13 @@ use rocksdb::{
     WriteBatch,
 };
 
-pub use self::{error::StoreError, log::RocksLog, state::RocksState};
-use self::{rows::Family, sync::Progress};
-use crate::{disk, guard::Reach, snapshot::SnapshotFile};
+pub use self::{error::StoreError, log::RocksLog, state::RocksState, torn::Torn};
+use self::{rows::Family, sync::Progress, torn::Logs};
+use crate::{
+    disk,
+    guard::{Guard, Reach},
+    snapshot::SnapshotFile,
+};
 
 /// Write-ahead logs are kept until all that is in them is in tables; above this, the oldest are
 /// made superfluous by writing tables. Bytes.
@@ -77,9 +83,39 @@ pub fn create(path: &Path) -> Result<(), StoreError> {
 /// [`StoreError::Missing`] if there is none, [`StoreError::Damaged`] naming the file or the row,
 /// [`StoreError::Io`] from the disk.
 pub fn open(path: &Path, snapshot: &Path) -> Result<(RocksLog, RocksState), StoreError> {
-    if !path.join("CURRENT").exists() {
-        return Err(StoreError::Missing(path.to_owned()));
-    }
+    opened(path, snapshot, Logs::default())
+}
+
+/// [`open`], after what a power cut left unreadable at the end of the write-ahead log was cut off,
+/// as far as the guard allows it.
+pub(crate) fn open_guarded(
+    path: &Path,
+    snapshot: &Path,
+    guard: &Guard,
+) -> Result<(RocksLog, RocksState), StoreError> {
+    exists(path)?;
+    let logs = torn::mend(path, snapshot, guard)?;
+    opened(path, snapshot, logs)
+}
+
+fn opened(path: &Path, snapshot: &Path, logs: Logs) -> Result<(RocksLog, RocksState), StoreError> {
+    let (database, snapshot, mut found) = load(path, snapshot)?;
+    // The new log begins with the number that the guard will hold: were it torn from its start on,
+    // nobody would know any more what was in it.
+    database.write(WriteBatch::default());
+    let progress = Progress::new(found.vote, found.last, found.committed);
+    progress.synced_up_to(Some(database.synced()));
+    found.written = logs.written.or(found.written);
+    let state = RocksState::new(Arc::clone(&database), snapshot);
+    let log = RocksLog::start(database, progress, found, logs.torn)?;
+    Ok((log, state))
+}
+
+fn load(
+    path: &Path,
+    snapshot: &Path,
+) -> Result<(Arc<Database>, SnapshotFile, check::Found), StoreError> {
+    exists(path)?;
     let db = DB::open_cf_descriptors(&options(), path, families())
         .map_err(|error| StoreError::opening(path, &error))?;
     let database = Arc::new(Database {
@@ -91,10 +127,15 @@ pub fn open(path: &Path, snapshot: &Path) -> Result<(RocksLog, RocksState), Stor
     let snapshot = SnapshotFile::open(snapshot.to_owned())
         .map_err(|error| StoreError::from_read(snapshot, error))?;
     let found = check::verify(&database, snapshot.covers())?;
-    let progress = Progress::new(found.vote, found.last, found.committed);
-    let state = RocksState::new(Arc::clone(&database), snapshot);
-    let log = RocksLog::start(database, progress, found)?;
-    Ok((log, state))
+    Ok((database, snapshot, found))
+}
+
+fn exists(path: &Path) -> Result<(), StoreError> {
+    if path.join("CURRENT").exists() {
+        Ok(())
+    } else {
+        Err(StoreError::Missing(path.to_owned()))
+    }
 }
 
 /// What the database holds, for the guard.
@@ -102,6 +143,7 @@ pub(crate) fn reach(found: &check::Found) -> Reach {
     Reach {
         vote: found.vote,
         last: found.last.max(found.applied),
+        written: found.written,
     }
 }
 
@@ -130,6 +172,19 @@ impl Database {
         }
     }
 
+    /// The number of the last write: RocksDB counts them, and a later start goes on counting.
+    fn written(&self) -> u64 {
+        self.db.latest_sequence_number()
+    }
+
+    /// Makes everything written so far durable, and gives the number of the last write that
+    /// certainly is: what is written meanwhile, the sync may miss.
+    fn synced(&self) -> u64 {
+        let written = self.written();
+        self.sync();
+        written
+    }
+
     /// Makes everything written so far durable.
     fn sync(&self) {
         if let Err(error) = self.db.flush_wal(true) {
@@ -149,7 +204,8 @@ fn options() -> Options {
     let mut options = Options::default();
     options.create_if_missing(false);
     // A torn tail that was never acknowledged may be cut; damage anywhere else refuses. The default
-    // (PointInTime) drops synced records behind one flipped bit without a word.
+    // (PointInTime) drops synced records behind one flipped bit without a word. What this mode
+    // cannot tell from damage is cut before, where the guard says that it may be (`torn.rs`).
     options.set_wal_recovery_mode(DBRecoveryMode::TolerateCorruptedTailRecords);
     // A missing or short closed log is noticed.
     options.set_track_and_verify_wals_in_manifest(true);

@@ -380,6 +380,7 @@ async fn another_entry_where_the_guard_saw_a_committed_one_is_refused() {
         vote: None,
         reached: Some(id(0, 5)),
         mirrored: false,
+        synced: None,
     };
     guard.write(&place.file("guard")).unwrap();
     let error = place

@@ -19,6 +19,7 @@ use openraft::raft::{
 use proptest::prelude::*;
 use raft_store::{
     codec::{self, CodecError, MAX_FRAME, Request, Response, Wire},
+    guard::Guard,
     types::{
         Entry, EntryPayload, Fingerprint, LogId, Member, Membership, SnapshotMeta,
         StoredMembership, Vote,
@@ -113,6 +114,17 @@ fn golden<T: Wire + std::fmt::Debug>(name: &str, value: &T) -> String {
     format!("{name} {}\n", hex::encode(frame))
 }
 
+fn guard() -> Guard {
+    Guard {
+        incarnation: Fingerprint([7; 32]),
+        boot: 3,
+        vote: Some(vote(3, 1)),
+        reached: Some(id(2, 300)),
+        mirrored: true,
+        synced: Some(70_000),
+    }
+}
+
 #[test]
 fn the_bytes_are_the_golden_bytes() {
     let mut text = golden("vote", &vote(3, 1));
@@ -134,6 +146,9 @@ fn the_bytes_are_the_golden_bytes() {
     for (number, response) in responses().iter().enumerate() {
         text += &golden(&format!("response {number}"), response);
     }
+    let frame = codec::encode(&guard()).unwrap();
+    assert_eq!(codec::decode::<Guard>(&frame), Ok(guard()));
+    text += &format!("guard {}\n", hex::encode(frame));
     let held = include_str!("store_codec.golden");
     assert!(
         text == held,

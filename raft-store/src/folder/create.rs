@@ -67,6 +67,7 @@ fn fill(path: &Path) -> Result<Identity, FolderError> {
         vote: None,
         reached: None,
         mirrored: false,
+        synced: Some(0),
     };
     guard.write(&path.join(GUARD))?;
     let peers = codec::encode(&BTreeMap::<u64, PeerMemory>::new()).map_err(io::Error::other)?;

@@ -167,6 +167,7 @@ fn read_guards(
             Some(_) | None => guard.vote,
         },
         reached: guard.reached.max(other.reached),
+        synced: guard.synced.max(other.synced),
         ..guard
     })
 }
@@ -183,7 +184,7 @@ pub(crate) fn decode_guard(
     frame: &[u8],
     own: Fingerprint,
 ) -> Result<Guard, FolderError> {
-    let guard: Guard = codec::decode(frame).map_err(|error| FolderError::damaged(path, &error))?;
+    let guard = Guard::decode(frame).map_err(|error| FolderError::damaged(path, &error))?;
     if guard.incarnation != own {
         return Err(FolderError::Damaged {
             path: path.to_owned(),

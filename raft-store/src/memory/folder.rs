@@ -83,6 +83,7 @@ impl MemoryFolder {
             vote: None,
             reached: None,
             mirrored: false,
+            synced: None,
         };
         let identity = Identity {
             fingerprint,
@@ -204,7 +205,7 @@ impl Ground for MemoryFolder {
         });
         log.set_witness(witness, guard.reached)?;
         guard.boot = self.boot.counter;
-        guard.follow(log.vote(), log.reached());
+        guard.follow(log.vote(), log.reached(), None);
         self.disk.put_file(self.epoch, GUARD, frame(&guard)?)?;
         let kept = Kept {
             disk: self.disk.clone(),
@@ -252,7 +253,7 @@ impl Keeper {
 
 impl Kept {
     fn keep(&mut self) -> io::Result<()> {
-        if self.guard.follow(self.log.vote(), self.log.reached()) {
+        if self.guard.follow(self.log.vote(), self.log.reached(), None) {
             let frame = codec::encode(&self.guard).map_err(io::Error::other)?;
             self.disk.put_file(self.epoch, GUARD, frame)?;
         }

@@ -116,6 +116,7 @@ impl Image {
             last: self.last,
             committed: self.committed,
             applied: applied.and_then(|frame| codec::decode_wire(frame).ok()),
+            written: None,
             first_row: self.log.keys().next().copied().unwrap_or(next),
         }
     }

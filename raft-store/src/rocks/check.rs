@@ -20,6 +20,8 @@ pub(crate) struct Found {
     pub(crate) last: Option<LogId>,
     pub(crate) committed: Option<LogId>,
     pub(crate) applied: Option<LogId>,
+    /// The number of the last write, where writes are counted.
+    pub(crate) written: Option<u64>,
     /// The first index that may still have a row.
     pub(crate) first_row: u64,
 }
@@ -32,6 +34,7 @@ pub(super) fn verify(database: &Database, snapshot: Option<LogId>) -> Result<Fou
         purged: row(database, Family::Meta, PURGED)?,
         committed: row(database, Family::Meta, COMMITTED)?,
         applied: row(database, Family::State, APPLIED)?,
+        written: Some(database.written()),
         ..Found::default()
     };
     row::<StoredMembership>(database, Family::State, MEMBERSHIP)?;
@@ -59,6 +62,18 @@ pub(super) fn row<T: Wire>(
             format!("row {name} of {}: {error}", family.name()),
         )
     })
+}
+
+/// The id of the entry in the row of an index, if there is one.
+pub(super) fn id_at(database: &Database, index: u64) -> Result<Option<LogId>, StoreError> {
+    let key = rows::log_key(index);
+    let Some(frame) = database.value(Family::Log, &key)? else {
+        return Ok(None);
+    };
+    let entry = rows::log_row(&key, &frame).map_err(|error| {
+        StoreError::damaged(&database.path, format!("{}: {error}", rows::name(&key)))
+    })?;
+    Ok(Some(entry.log_id))
 }
 
 /// Every entry is there from the purged one on, in order, under its own index, and no term falls.

@@ -66,6 +66,22 @@ impl StoreError {
         }
     }
 
+    /// Said of the folder of which the one it came from is a copy.
+    pub(super) fn told_of(self, copy: &Path, folder: &Path) -> Self {
+        match self {
+            Self::Damaged { path, reason } => Self::Damaged {
+                path: match path.strip_prefix(copy) {
+                    Ok(name) if name.as_os_str().is_empty() => folder.to_owned(),
+                    Ok(name) => folder.join(name),
+                    Err(_elsewhere) => path,
+                },
+                reason: reason.replace(&copy.display().to_string(), &folder.display().to_string()),
+            },
+            Self::Missing(_) => Self::Missing(folder.to_owned()),
+            other @ (Self::Exists(_) | Self::Io(_)) => other,
+        }
+    }
+
     /// An error of reading our own files: damage if the bytes were wrong.
     pub(super) fn from_read(path: &Path, error: io::Error) -> Self {
         if error.kind() == io::ErrorKind::InvalidData {

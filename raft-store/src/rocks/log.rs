@@ -18,6 +18,7 @@ use super::{
     check::Found,
     rows::{self, COMMITTED, Family, PURGED, VOTE},
     sync::{Effect, Progress, Syncer, Waiter},
+    torn::Torn,
 };
 use crate::{
     codec,
@@ -45,6 +46,7 @@ pub(super) struct Shared {
     progress: Arc<Progress>,
     bounds: Mutex<Bounds>,
     opened: Reach,
+    torn: Option<Torn>,
 }
 
 /// Where the log begins and ends, as written (not as synced).
@@ -63,6 +65,7 @@ impl RocksLog {
         database: Arc<Database>,
         progress: Arc<Progress>,
         found: Found,
+        torn: Option<Torn>,
     ) -> io::Result<Self> {
         let syncer = Syncer::start(Arc::clone(&database), Arc::clone(&progress))?;
         let opened = super::reach(&found);
@@ -86,6 +89,7 @@ impl RocksLog {
                 progress,
                 bounds,
                 opened,
+                torn,
             }),
         })
     }
@@ -108,6 +112,24 @@ impl RocksLog {
     #[must_use]
     pub fn vote(&self) -> Option<Vote> {
         self.shared.progress.vote()
+    }
+
+    /// The number of the last write that is known to be durable.
+    #[must_use]
+    pub fn synced(&self) -> Option<u64> {
+        self.shared.progress.synced()
+    }
+
+    /// Makes durable what nobody waits for: the applied state.
+    pub(crate) fn sync(&self) {
+        let written = self.shared.database.synced();
+        self.shared.progress.synced_up_to(Some(written));
+    }
+
+    /// What was cut off the write-ahead log when it was opened.
+    #[must_use]
+    pub fn torn(&self) -> Option<&Torn> {
+        self.shared.torn.as_ref()
     }
 
     /// How long the last sync took.

@@ -27,6 +27,7 @@ pub(crate) struct Progress {
     durable: watch::Sender<Option<LogId>>,
     vote: Mutex<Option<Vote>>,
     committed: Mutex<Option<LogId>>,
+    synced: Mutex<Option<u64>>,
     last_fsync_ns: AtomicU64,
     witness: OnceLock<Witnessed>,
 }
@@ -75,6 +76,7 @@ impl Progress {
             durable: watch::Sender::new(last),
             vote: Mutex::new(vote),
             committed: Mutex::new(committed),
+            synced: Mutex::new(None),
             last_fsync_ns: AtomicU64::new(0),
             witness: OnceLock::new(),
         })
@@ -106,6 +108,16 @@ impl Progress {
     /// before its own sync is through.)
     pub(crate) fn reached(&self) -> Option<LogId> {
         self.committed().min(*self.durable.borrow())
+    }
+
+    /// The number of the last write that is durable, where writes are counted.
+    pub(crate) fn synced(&self) -> Option<u64> {
+        *self.synced.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn synced_up_to(&self, written: Option<u64>) {
+        let mut synced = self.synced.lock().unwrap_or_else(PoisonError::into_inner);
+        *synced = written.max(*synced);
     }
 
     pub(crate) fn last_fsync(&self) -> Duration {
@@ -210,8 +222,9 @@ fn serve(database: &Database, progress: &Progress, jobs: &mpsc::Receiver<Job>) {
     while let Ok(first) = jobs.recv() {
         let group: Vec<Job> = std::iter::once(first).chain(jobs.try_iter()).collect();
         let started = Instant::now();
-        database.sync();
+        let written = database.synced();
         progress.took(started.elapsed());
+        progress.synced_up_to(Some(written));
         progress.complete(group);
     }
 }
