@@ -22,7 +22,7 @@ use std::{
     time::Duration,
 };
 
-use lossyfs::{Control, Mount, Options, Survival, When};
+use lossyfs::{Control, Mount, Options, Order, Survival, When};
 use openraft::{
     RaftLogReader as _,
     entry::RaftEntry as _,
@@ -39,9 +39,16 @@ use raft_store::{
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 use tempfile::TempDir;
+use tokio::sync::Mutex;
 
 const FOLDER: &str = "QUORATE_TEST_FOLDER";
 const CREATE: &str = "QUORATE_TEST_CREATE";
+/// How many disks are worn, if not 5.
+const SEEDS: &str = "QUORATE_TEST_SEEDS";
+
+/// One test at a time: a process that another test is just starting would hold the lock of a folder
+/// that is open here.
+static TURN: Mutex<()> = Mutex::const_new(());
 
 /// More than any of the runs below takes, on a machine that is busy with others.
 const LIMIT: Duration = Duration::from_secs(120);
@@ -161,7 +168,7 @@ impl Running {
     }
 }
 
-/// A strict disk with an empty folder of a store on it.
+/// A disk with an empty folder of a store on it.
 struct Machine {
     control: Control,
     _mount: Mount,
@@ -169,13 +176,13 @@ struct Machine {
 }
 
 impl Machine {
-    fn start() -> Option<Self> {
+    fn start(options: Options) -> Option<Self> {
         if let Err(error) = lossyfs::available() {
             skip(&error.to_string());
             return None;
         }
         let folder = tempfile::tempdir().unwrap();
-        let mount = Mount::start(folder.path(), Options::strict()).unwrap();
+        let mount = Mount::start(folder.path(), options).unwrap();
         Some(Self {
             control: mount.control(),
             _mount: mount,
@@ -193,6 +200,8 @@ impl Machine {
 struct Found {
     vote: u64,
     last: Option<u64>,
+    /// Whether the end of the log could not be read, and was cut off.
+    torn: bool,
 }
 
 /// Opens the folder as a restarted node would. Each entry is the one that was written, and the state
@@ -215,11 +224,16 @@ async fn look(path: &Path) -> Result<Found, FolderError> {
     Ok(Found {
         vote: vote.map_or(0, |vote| vote.leader_id.term),
         last: last.map(|last| last.index),
+        torn: log.torn().is_some(),
     })
 }
 
 /// One life until the power goes, at a random fsync or operation; what the disk acknowledged in it.
-fn life(machine: &Machine, random: &mut ChaCha8Rng) -> (Acknowledged, Survival) {
+fn life(
+    machine: &Machine,
+    random: &mut ChaCha8Rng,
+    survivals: &[Survival],
+) -> (Acknowledged, Survival) {
     match random.random_range(0..3) {
         0 => machine
             .control
@@ -232,24 +246,27 @@ fn life(machine: &Machine, random: &mut ChaCha8Rng) -> (Acknowledged, Survival) 
     let running = Running::start(&machine.path(), false);
     machine.control.wait_cut(LIMIT).unwrap();
     let heard = running.kill();
-    let survival = Survival::ALL[random.random_range(0..Survival::ALL.len())];
+    let survival = survivals[random.random_range(0..survivals.len())];
     machine.control.reboot(survival, random.random());
     (heard, survival)
 }
 
-/// A log whose unsynced tail lost a sector and kept a later one. RocksDB cannot tell that from a
-/// synced record that rotted, and the node refuses to start (R8): nothing is lost in silence, and
-/// the others go on.
-fn is_torn_log(error: &FolderError) -> bool {
+/// RocksDB names a new manifest in CURRENT before it syncs the folder that both are in. A disk without
+/// a journal may keep the one name and lose the other, and the node refuses to start.
+fn is_nameless(error: &FolderError) -> bool {
     let words = error.to_string();
-    error.exit_code() == 65 && words.contains(".log: Corruption")
+    error.exit_code() == 65
+        && words.contains("db/MANIFEST-")
+        && words.contains("No such file or directory")
 }
 
-#[tokio::test]
-async fn power_cuts_at_any_fsync_or_operation_lose_nothing_acknowledged_r5() {
-    let (mut entries, mut dropped, mut refused) = (0, 0, 0);
-    for seed in 0..5 {
-        let Some(machine) = Machine::start() else {
+/// Cuts the power again and again. After each cut the node starts, and has what it acknowledged.
+async fn lives(options: Options, survivals: &[Survival]) {
+    let _turn = TURN.lock().await;
+    let (mut entries, mut dropped, mut torn, mut nameless) = (0, 0, 0, 0);
+    let seeds = env::var(SEEDS).map_or(5, |seeds| seeds.parse().unwrap());
+    for seed in 0..seeds {
+        let Some(machine) = Machine::start(options) else {
             return;
         };
         let mut random = ChaCha8Rng::seed_from_u64(seed);
@@ -257,20 +274,20 @@ async fn power_cuts_at_any_fsync_or_operation_lose_nothing_acknowledged_r5() {
         // Lives follow each other on one disk, so that recovery is cut off as well.
         let mut owed = Acknowledged::default();
         for round in 0..8 {
-            let (heard, survival) = life(&machine, &mut random);
+            let (heard, survival) = life(&machine, &mut random, survivals);
             owed.vote = owed.vote.max(heard.vote);
             owed.entry = owed.entry.max(heard.entry);
-            let found = match look(&machine.path()).await {
+            let found = look(&machine.path()).await;
+            let found = match found {
                 Ok(found) => found,
-                Err(error) => {
-                    assert!(
-                        survival == Survival::Random && is_torn_log(&error),
-                        "seed {seed} round {round} {survival}: {error}, {owed:?}"
-                    );
-                    refused += 1;
+                Err(error) if options.order == Order::Strict && is_nameless(&error) => {
+                    assert_eq!(survival, Survival::Random, "{error}");
+                    nameless += 1;
                     break;
                 }
+                Err(error) => panic!("seed {seed} round {round} {survival}: {error}, {owed:?}"),
             };
+            torn += u64::from(found.torn);
             assert!(
                 found.vote >= owed.vote && found.last >= owed.entry,
                 "seed {seed} round {round} {survival}: {found:?}, {owed:?}"
@@ -281,8 +298,9 @@ async fn power_cuts_at_any_fsync_or_operation_lose_nothing_acknowledged_r5() {
         dropped += machine.control.stats().dropped_ops;
     }
     println!(
-        "{entries} entries over at most 40 power cuts, none lost; {dropped} changes dropped; \
-         {refused} disks refused"
+        "{entries} entries over at most {} power cuts, none lost; {dropped} changes dropped; {torn} \
+         logs with an end that could not be read; {nameless} databases without a manifest",
+        seeds * 8
     );
     assert!(
         entries > 200,
@@ -292,14 +310,27 @@ async fn power_cuts_at_any_fsync_or_operation_lose_nothing_acknowledged_r5() {
 }
 
 #[tokio::test]
+async fn power_cuts_at_any_fsync_or_operation_lose_nothing_acknowledged_r5() {
+    lives(Options::strict(), &Survival::ALL).await;
+}
+
+/// A sector of the log's unsynced tail is lost and a later one kept, which RocksDB by itself cannot
+/// tell from a synced record that rotted. Names come in the order of a journal.
+#[tokio::test]
+async fn a_cut_that_scatters_what_survives_keeps_no_node_from_starting_r8() {
+    lives(Options::default(), &[Survival::Random]).await;
+}
+
+#[tokio::test]
 async fn init_cut_off_at_any_fsync_is_refused_or_whole_and_then_completed_r9() {
+    let _turn = TURN.lock().await;
     for (when, survival) in [
         (When::Before, Survival::Drop),
         (When::After, Survival::Random),
         (When::Before, Survival::Keep),
     ] {
         for number in 1.. {
-            let Some(machine) = Machine::start() else {
+            let Some(machine) = Machine::start(Options::strict()) else {
                 return;
             };
             machine.control.cut_at_fsync(number, when);
@@ -327,8 +358,9 @@ async fn init_cut_off_at_any_fsync_is_refused_or_whole_and_then_completed_r9() {
 
 #[tokio::test]
 async fn a_failed_fsync_with_its_data_gone_ends_the_process_and_loses_nothing_acknowledged_r6() {
+    let _turn = TURN.lock().await;
     for number in [1, 2, 3, 5, 8, 13, 40, 41] {
-        let Some(machine) = Machine::start() else {
+        let Some(machine) = Machine::start(Options::strict()) else {
             return;
         };
         Folder::create(&machine.path()).unwrap();
@@ -348,7 +380,8 @@ async fn a_failed_fsync_with_its_data_gone_ends_the_process_and_loses_nothing_ac
 /// The test of the test: what it would see if an acknowledged entry were lost.
 #[tokio::test]
 async fn a_lying_disk_loses_what_was_acknowledged_and_this_test_sees_it() {
-    let Some(machine) = Machine::start() else {
+    let _turn = TURN.lock().await;
+    let Some(machine) = Machine::start(Options::strict()) else {
         return;
     };
     Folder::create(&machine.path()).unwrap();
