@@ -116,8 +116,8 @@ impl Stage {
 
     /// Gives the power back: each disk shows what survived, and nothing runs yet.
     ///
-    /// Of several machines at most one has a disk that scatters survivors: such a disk may leave a hole in the tail
-    /// of the write-ahead log, on which a node refuses to open, and a majority has to be left.
+    /// Of several machines at most one has a disk that scatters survivors: any name may then survive any other, a
+    /// manifest that RocksDB names may be gone, on which a node refuses to open, and a majority has to be left.
     ///
     /// # Errors
     /// If there is no such disk.
@@ -156,7 +156,7 @@ impl Stage {
     }
 
     /// Waits until these machines are back. One whose disk scattered survivors may refuse instead, with
-    /// exit 65 and the name of the damaged log: it is [`lost`](Stage::lost) then, and owes nothing.
+    /// exit 65 and the name of what is damaged: it is [`lost`](Stage::lost) then, and owes nothing.
     ///
     /// # Errors
     /// If one is not back in time, or ends in any other way.
@@ -167,7 +167,8 @@ impl Stage {
                 ready?;
                 continue;
             };
-            let refused = status.contains(REFUSED) && said.contains("Corruption");
+            let names = ["MANIFEST", "CURRENT", "Corruption"];
+            let refused = status.contains(REFUSED) && names.iter().any(|name| said.contains(name));
             if survival != Survival::Random || !refused {
                 return ready;
             }
