@@ -39,24 +39,25 @@ fn lossyfs() -> Command {
 
 impl Program {
     fn start() -> Option<Self> {
-        rig::possible().then(|| {
-            let folder = tempfile::tempdir().unwrap();
-            fs::create_dir(folder.path().join("data")).unwrap();
-            let mut child = lossyfs()
-                .arg(folder.path().join("data"))
-                .arg("--control")
-                .arg(folder.path().join("control"))
-                .arg("--strict")
-                .stdout(Stdio::piped())
-                .spawn()
-                .unwrap();
-            let mut line = String::new();
-            BufReader::new(child.stdout.as_mut().unwrap())
-                .read_line(&mut line)
-                .unwrap();
-            assert!(line.starts_with("mounted on "), "{line}");
-            Self { child, folder }
-        })
+        rig::possible().then(|| Self::start_in(tempfile::tempdir().unwrap(), "control"))
+    }
+
+    fn start_in(folder: TempDir, control: &str) -> Self {
+        fs::create_dir(folder.path().join("data")).unwrap();
+        let mut child = lossyfs()
+            .arg(folder.path().join("data"))
+            .arg("--control")
+            .arg(folder.path().join(control))
+            .arg("--strict")
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.as_mut().unwrap())
+            .read_line(&mut line)
+            .unwrap();
+        assert!(line.starts_with("mounted on "), "{line}");
+        Self { child, folder }
     }
 
     fn file(&self, name: &str) -> PathBuf {
@@ -121,6 +122,50 @@ fn a_command_that_is_none_is_refused_with_what_to_do() {
     }
     let nobody = lossyfs().args(["ctl", "nowhere", "cut"]).output().unwrap();
     assert_eq!(nobody.status.code(), Some(1));
+}
+
+/// What it says instead of mounting.
+fn refused(point: &Path, control: &Path) -> String {
+    let output = lossyfs()
+        .arg(point)
+        .arg("--control")
+        .arg(control)
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    String::from_utf8(output.stderr).unwrap()
+}
+
+#[test]
+fn a_file_that_is_no_socket_is_refused_as_one_and_keeps_every_byte() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("thesis");
+    fs::write(&file, "years of work").unwrap();
+    let link = folder.path().join("link");
+    std::os::unix::fs::symlink(&file, &link).unwrap();
+    for control in [&file, &link] {
+        let said = refused(folder.path(), control);
+        assert!(said.contains("is no socket"), "{said}");
+        assert!(said.contains(control.to_str().unwrap()), "{said}");
+        assert!(control.symlink_metadata().is_ok());
+    }
+    assert_eq!(fs::read_to_string(&file).unwrap(), "years of work");
+}
+
+#[test]
+fn a_socket_that_somebody_listens_on_is_refused_and_a_dead_one_replaced() {
+    let Some(program) = Program::start() else {
+        return;
+    };
+    let other = tempfile::tempdir().unwrap();
+    let control = program.folder.path().join("control");
+    let said = refused(other.path(), &control);
+    assert!(said.contains("another lossyfs listens"), "{said}");
+    assert_eq!(program.json("stats")["is_cut"], false);
+
+    let dead = other.path().join("dead");
+    drop(std::os::unix::net::UnixListener::bind(&dead).unwrap());
+    let _second = Program::start_in(other, "dead");
 }
 
 #[test]

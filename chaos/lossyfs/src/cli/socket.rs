@@ -4,7 +4,7 @@ use std::{
     fs,
     io::{self, BufRead as _, BufReader, Read as _, Write as _},
     os::unix::{
-        fs::PermissionsExt as _,
+        fs::{FileTypeExt as _, PermissionsExt as _},
         net::{UnixListener, UnixStream},
     },
     path::Path,
@@ -18,12 +18,20 @@ use crate::control::Control;
 /// The longest line, in bytes.
 const LINE_BYTES_MAX: u64 = 4096;
 
-/// Binds the socket for this user alone. One that nobody listens on any more is replaced.
+/// Binds the socket for this user alone. One that nobody listens on any more is replaced; anything
+/// else that has this name is somebody's file, and stays.
 pub(super) fn listen(path: &Path) -> io::Result<UnixListener> {
     let listener = match UnixListener::bind(path) {
         Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
+            if !fs::symlink_metadata(path)?.file_type().is_socket() {
+                return Err(taken(
+                    "it exists and is no socket; give --control a name that is free",
+                ));
+            }
             if UnixStream::connect(path).is_ok() {
-                return Err(error);
+                return Err(taken(
+                    "another lossyfs listens on it; stop that one, or give --control another name",
+                ));
             }
             fs::remove_file(path)?;
             UnixListener::bind(path)?
@@ -32,6 +40,10 @@ pub(super) fn listen(path: &Path) -> io::Result<UnixListener> {
     };
     fs::set_permissions(path, fs::Permissions::from_mode(0o600))?;
     Ok(listener)
+}
+
+fn taken(words: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::AddrInUse, words)
 }
 
 /// Answers commands in threads of their own until the process ends.
