@@ -111,7 +111,7 @@ impl Power {
         limit: Duration,
         mut happened: impl FnMut(&Disk) -> Option<T>,
     ) -> Result<T, Box<Stats>> {
-        let end = Instant::now() + limit;
+        let end = later(limit);
         let mut state = self.lock();
         loop {
             if let Some(found) = happened(&state.disk) {
@@ -138,5 +138,26 @@ impl Power {
             .wait_timeout(state, limit)
             .unwrap_or_else(PoisonError::into_inner)
             .0
+    }
+}
+
+/// So much later than now. A time that the clock cannot hold is as good as never.
+pub(crate) fn later(delay: Duration) -> Instant {
+    const NEVER: Duration = Duration::from_secs(100 * 365 * 86_400);
+    let now = Instant::now();
+    now.checked_add(delay).unwrap_or_else(|| now + NEVER)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_that_the_clock_cannot_hold_is_far_away_and_no_panic() {
+        let year = Duration::from_secs(365 * 86_400);
+        for delay in [Duration::from_secs(u64::MAX), Duration::MAX] {
+            assert!(later(delay) > Instant::now() + year);
+        }
+        assert!(later(Duration::ZERO) <= Instant::now());
     }
 }

@@ -14,7 +14,7 @@ use std::{
     os::unix::ffi::OsStrExt as _,
     path::Path,
     sync::{Arc, MutexGuard},
-    time::{Duration, Instant, SystemTime},
+    time::{Duration, SystemTime},
 };
 
 use fuser::{
@@ -29,7 +29,7 @@ use crate::{
     disk::{Allocation, Disk, INODES_MAX, NAME_BYTES_MAX, Wanted, now},
     inode::{Access, Ino, Inode, Kind, Times},
     pending::Scope,
-    power::{Power, State},
+    power::{Power, State, later},
     width::index,
 };
 
@@ -96,8 +96,7 @@ impl Server {
                 Err(error) => reply.error(error),
             },
             Ok((ticket, delay)) => {
-                let due = Instant::now() + delay;
-                self.power.delay(&mut state, due, ticket, reply);
+                self.power.delay(&mut state, later(delay), ticket, reply);
             }
             Err(error) => reply.error(error),
         }
