@@ -12,7 +12,7 @@ use std::{
 };
 
 use crate::{
-    mount::{Mount, MountError},
+    mount::{self, Mount, MountError},
     options::{Options, Order},
 };
 
@@ -62,6 +62,12 @@ enum Failure {
     Mount(#[from] MountError),
     #[error("{}: {error}", path.display())]
     Socket { path: PathBuf, error: io::Error },
+    #[error(
+        "--control {} would lie on the mount, where nobody reaches it; name a place outside of {}",
+        control.display(),
+        point.display()
+    )]
+    ControlInside { control: PathBuf, point: PathBuf },
     #[error("{0}")]
     Refused(String),
     #[error("cannot print: {0}")]
@@ -94,6 +100,13 @@ fn serve(point: &Path, control: &Path, args: &Args) -> Result<(), Failure> {
         path: control.to_owned(),
         error,
     };
+    let folder = mount::folder(point)?;
+    if lies_below(control, &folder) {
+        return Err(Failure::ControlInside {
+            control: control.to_owned(),
+            point: point.to_owned(),
+        });
+    }
     let listener = socket::listen(control).map_err(at)?;
     let mount = Mount::start_for_process(point, args.options())?;
     let (stop, stopped) = mpsc::channel();
@@ -112,6 +125,20 @@ fn serve(point: &Path, control: &Path, args: &Args) -> Result<(), Failure> {
     }
     drop(mount);
     std::fs::remove_file(control).map_err(at)
+}
+
+/// Whether a name that may not exist yet would be a name below this folder.
+fn lies_below(path: &Path, folder: &Path) -> bool {
+    let parent = match path.parent() {
+        // A name alone lies in the working folder.
+        Some(parent) if parent.as_os_str().is_empty() => Path::new("."),
+        Some(parent) => parent,
+        None => return false,
+    };
+    // What has no such parent cannot be listened on: that error is another one.
+    parent
+        .canonicalize()
+        .is_ok_and(|parent| parent.starts_with(folder))
 }
 
 fn send(path: &Path, line: &str) -> Result<(), Failure> {

@@ -113,13 +113,11 @@ impl Mount {
     }
 
     fn attach(point: &Path, options: Options, config: &Config) -> Result<Self, MountError> {
-        available()?;
         let refused = |error| MountError::Point {
             point: point.to_owned(),
             error,
         };
-        detach_dead(point);
-        let point = point.canonicalize().map_err(refused)?;
+        let point = folder(point)?;
         let metadata = fs::metadata(&point).map_err(refused)?;
         let access = Access {
             mode: permissions(metadata.mode()),
@@ -171,6 +169,23 @@ impl Drop for Mount {
         }
         self.power.end();
     }
+}
+
+/// The folder to mount on, by its full name. A file could be mounted on too, and every use of it would
+/// fail afterwards in a way that names no cause.
+pub(crate) fn folder(point: &Path) -> Result<PathBuf, MountError> {
+    available()?;
+    let refused = |error| MountError::Point {
+        point: point.to_owned(),
+        error,
+    };
+    detach_dead(point);
+    let whole = point.canonicalize().map_err(refused)?;
+    if whole.is_dir() {
+        return Ok(whole);
+    }
+    let words = "it is no folder; name one that exists";
+    Err(refused(io::Error::new(io::ErrorKind::NotADirectory, words)))
 }
 
 /// Takes a mount out of the tree, whoever still uses it. Without root this is refused, and the

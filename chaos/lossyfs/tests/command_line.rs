@@ -113,6 +113,7 @@ fn a_command_that_is_none_is_refused_with_what_to_do() {
         ("reboot never 1", "no such survival: never; use drop"),
         ("cut-at-fsync 0 before", "count from 1"),
         ("eio-fsync many", "not a number"),
+        ("slow 10 5", "10 ms is more than 5 ms"),
         ("wait-cut 0", "did not happen within"),
     ] {
         let output = program.ctl(command);
@@ -138,18 +139,60 @@ fn refused(point: &Path, control: &Path) -> String {
 
 #[test]
 fn a_file_that_is_no_socket_is_refused_as_one_and_keeps_every_byte() {
+    if !rig::possible() {
+        return;
+    }
     let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    fs::create_dir(&data).unwrap();
     let file = folder.path().join("thesis");
     fs::write(&file, "years of work").unwrap();
     let link = folder.path().join("link");
     std::os::unix::fs::symlink(&file, &link).unwrap();
     for control in [&file, &link] {
-        let said = refused(folder.path(), control);
+        let said = refused(&data, control);
         assert!(said.contains("is no socket"), "{said}");
         assert!(said.contains(control.to_str().unwrap()), "{said}");
         assert!(control.symlink_metadata().is_ok());
     }
     assert_eq!(fs::read_to_string(&file).unwrap(), "years of work");
+}
+
+#[test]
+fn a_mount_point_that_is_no_folder_is_refused_before_anything_is_mounted() {
+    if !rig::possible() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("file");
+    fs::write(&file, "here").unwrap();
+    let control = folder.path().join("control");
+    for (point, words) in [
+        (file.clone(), "no folder"),
+        (folder.path().join("none"), "No such"),
+    ] {
+        let said = refused(&point, &control);
+        assert!(said.contains(words), "{said}");
+        assert!(said.contains(point.to_str().unwrap()), "{said}");
+        assert!(!is_mounted(&point) && !control.exists());
+    }
+    assert_eq!(fs::read_to_string(&file).unwrap(), "here");
+}
+
+#[test]
+fn a_control_socket_on_the_mount_itself_is_refused() {
+    if !rig::possible() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    fs::create_dir_all(data.join("sub")).unwrap();
+    let around = data.join("sub/../control");
+    for control in [data.join("control"), data.join("sub/control"), around] {
+        let said = refused(&data, &control);
+        assert!(said.contains("would lie on the mount"), "{said}");
+        assert!(!is_mounted(&data) && !control.exists());
+    }
 }
 
 #[test]

@@ -39,6 +39,8 @@ pub(super) enum BadCommand {
     Number(#[from] ParseIntError),
     #[error("numbers of fsyncs and operations count from 1")]
     Zero,
+    #[error("{low} ms is more than {high} ms: say `slow MIN MAX`, the shorter delay first")]
+    Bounds { low: u128, high: u128 },
     #[error(transparent)]
     Survival(#[from] NoSuchSurvival),
     #[error(transparent)]
@@ -76,7 +78,14 @@ pub(super) fn obey(line: &str, control: &Control) -> Result<Answer, BadCommand> 
         ["slow", "0"] => control.slow(Slow::Not),
         ["slow", delay] => control.slow(Slow::Fixed(milliseconds(delay)?)),
         ["slow", low, high] => {
-            control.slow(Slow::Between(milliseconds(low)?, milliseconds(high)?));
+            let (low, high) = (milliseconds(low)?, milliseconds(high)?);
+            if low > high {
+                return Err(BadCommand::Bounds {
+                    low: low.as_millis(),
+                    high: high.as_millis(),
+                });
+            }
+            control.slow(Slow::Between(low, high));
         }
         ["stalls", usual, rare, per_mille] => control.slow(Slow::Stalls {
             usual: milliseconds(usual)?,
