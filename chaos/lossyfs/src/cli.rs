@@ -2,6 +2,7 @@
 
 mod command;
 mod socket;
+mod stop;
 
 use std::{
     io::{self, Write as _},
@@ -10,6 +11,8 @@ use std::{
     sync::mpsc::{self, RecvTimeoutError},
     time::Duration,
 };
+
+use stop::{Signals, Stop};
 
 use crate::{
     mount::{self, Mount, MountError},
@@ -68,6 +71,8 @@ enum Failure {
         point.display()
     )]
     ControlInside { control: PathBuf, point: PathBuf },
+    #[error("cannot wait for signals: {0}")]
+    Signals(io::Error),
     #[error("{0}")]
     Refused(String),
     #[error("cannot print: {0}")]
@@ -86,7 +91,7 @@ pub fn run(args: &Args) -> ExitCode {
         )),
     };
     match result {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(failure) => {
             // With nowhere to write to, the exit code has to do.
             let _unread: io::Result<()> = writeln!(io::stderr(), "error: {failure}");
@@ -95,7 +100,7 @@ pub fn run(args: &Args) -> ExitCode {
     }
 }
 
-fn serve(point: &Path, control: &Path, args: &Args) -> Result<(), Failure> {
+fn serve(point: &Path, control: &Path, args: &Args) -> Result<ExitCode, Failure> {
     let at = |error| Failure::Socket {
         path: control.to_owned(),
         error,
@@ -107,10 +112,13 @@ fn serve(point: &Path, control: &Path, args: &Args) -> Result<(), Failure> {
             point: point.to_owned(),
         });
     }
-    let listener = socket::listen(control).map_err(at)?;
+    let signals = Signals::hold().map_err(Failure::Signals)?;
+    // Both go when this function ends, in whatever way: first the mount, then the socket.
+    let bound = socket::listen(control).map_err(at)?;
     let mount = Mount::start_for_process(point, args.options())?;
     let (stop, stopped) = mpsc::channel();
-    socket::answer(listener, mount.control(), stop).map_err(at)?;
+    signals.tell(stop.clone()).map_err(Failure::Signals)?;
+    socket::answer(&bound, mount.control(), stop).map_err(at)?;
     writeln!(
         io::stdout(),
         "mounted on {}; commands on {}",
@@ -119,12 +127,12 @@ fn serve(point: &Path, control: &Path, args: &Args) -> Result<(), Failure> {
     )?;
     while !mount.has_ended() {
         match stopped.recv_timeout(Duration::from_millis(200)) {
-            Ok(()) | Err(RecvTimeoutError::Disconnected) => break,
+            Ok(why) => return Ok(why.code()),
+            Err(RecvTimeoutError::Disconnected) => break,
             Err(RecvTimeoutError::Timeout) => {}
         }
     }
-    drop(mount);
-    std::fs::remove_file(control).map_err(at)
+    Ok(Stop::Command.code())
 }
 
 /// Whether a name that may not exist yet would be a name below this folder.
@@ -141,14 +149,17 @@ fn lies_below(path: &Path, folder: &Path) -> bool {
         .is_ok_and(|parent| parent.starts_with(folder))
 }
 
-fn send(path: &Path, line: &str) -> Result<(), Failure> {
+fn send(path: &Path, line: &str) -> Result<ExitCode, Failure> {
     let answer = socket::ask(path, line).map_err(|error| Failure::Socket {
         path: path.to_owned(),
         error,
     })?;
     match answer.strip_prefix("error: ") {
         Some(words) => Err(Failure::Refused(words.to_owned())),
-        None => Ok(writeln!(io::stdout(), "{answer}")?),
+        None => {
+            writeln!(io::stdout(), "{answer}")?;
+            Ok(ExitCode::SUCCESS)
+        }
     }
 }
 

@@ -16,6 +16,7 @@ use std::{
     process::{Child, Command, Output, Stdio},
 };
 
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -233,5 +234,20 @@ fn it_unmounts_when_it_is_stopped_or_killed() {
             std::thread::yield_now();
         }
         assert!(!is_mounted(&data));
+        assert!(kill || !program.folder.path().join("control").exists());
+    }
+}
+
+#[test]
+fn a_signal_takes_the_mount_and_its_socket_away_and_is_told_by_the_exit_code() {
+    for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143)] {
+        let Some(mut program) = Program::start() else {
+            return;
+        };
+        let pid = i32::try_from(program.child.id()).unwrap();
+        kill_process(Pid::from_raw(pid).unwrap(), signal).unwrap();
+        assert_eq!(program.child.wait().unwrap().code(), Some(code));
+        assert!(!is_mounted(&program.folder.path().join("data")));
+        assert!(!program.folder.path().join("control").exists());
     }
 }

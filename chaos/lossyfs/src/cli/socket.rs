@@ -7,20 +7,36 @@ use std::{
         fs::{FileTypeExt as _, PermissionsExt as _},
         net::{UnixListener, UnixStream},
     },
-    path::Path,
+    path::{Path, PathBuf},
     sync::mpsc::Sender,
     thread,
 };
 
-use super::command::{Answer, obey};
+use super::{
+    command::{Answer, obey},
+    stop::Stop,
+};
 use crate::control::Control;
 
 /// The longest line, in bytes.
 const LINE_BYTES_MAX: u64 = 4096;
 
+/// A socket that is listened on. Its name goes with it, so that the next one finds no dead socket.
+pub(super) struct Bound {
+    listener: UnixListener,
+    path: PathBuf,
+}
+
+impl Drop for Bound {
+    fn drop(&mut self) {
+        // Somebody may have removed it already, and then there is nothing to do.
+        let _gone: io::Result<()> = fs::remove_file(&self.path);
+    }
+}
+
 /// Binds the socket for this user alone. One that nobody listens on any more is replaced; anything
 /// else that has this name is somebody's file, and stays.
-pub(super) fn listen(path: &Path) -> io::Result<UnixListener> {
+pub(super) fn listen(path: &Path) -> io::Result<Bound> {
     let listener = match UnixListener::bind(path) {
         Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
             if !fs::symlink_metadata(path)?.file_type().is_socket() {
@@ -38,8 +54,12 @@ pub(super) fn listen(path: &Path) -> io::Result<UnixListener> {
         }
         bound => bound?,
     };
+    let bound = Bound {
+        listener,
+        path: path.to_owned(),
+    };
     fs::set_permissions(path, fs::Permissions::from_mode(0o600))?;
-    Ok(listener)
+    Ok(bound)
 }
 
 fn taken(words: &str) -> io::Error {
@@ -47,7 +67,8 @@ fn taken(words: &str) -> io::Error {
 }
 
 /// Answers commands in threads of their own until the process ends.
-pub(super) fn answer(listener: UnixListener, control: Control, stop: Sender<()>) -> io::Result<()> {
+pub(super) fn answer(bound: &Bound, control: Control, stop: Sender<Stop>) -> io::Result<()> {
+    let listener = bound.listener.try_clone()?;
     let accept = move || {
         for stream in listener.incoming().flatten() {
             let (control, stop) = (control.clone(), stop.clone());
@@ -73,7 +94,7 @@ pub(super) fn ask(path: &Path, line: &str) -> io::Result<String> {
 }
 
 /// Ends when the other side does, or says something that is no line.
-fn converse(stream: &UnixStream, control: &Control, stop: &Sender<()>) -> io::Result<()> {
+fn converse(stream: &UnixStream, control: &Control, stop: &Sender<Stop>) -> io::Result<()> {
     let mut reader = BufReader::new(stream);
     let mut writer = stream;
     loop {
@@ -86,7 +107,7 @@ fn converse(stream: &UnixStream, control: &Control, stop: &Sender<()>) -> io::Re
             Ok(Answer::Words(words)) => writeln!(writer, "{words}")?,
             Ok(Answer::Stop) => {
                 writeln!(writer, "ok")?;
-                stop.send(()).map_err(io::Error::other)?;
+                stop.send(Stop::Command).map_err(io::Error::other)?;
             }
             Err(error) => writeln!(writer, "error: {error}")?,
         }
