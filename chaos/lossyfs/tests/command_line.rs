@@ -122,8 +122,60 @@ fn a_command_that_is_none_is_refused_with_what_to_do() {
         let said = String::from_utf8(output.stderr).unwrap();
         assert!(said.contains(words), "{command}: {said}");
     }
+}
+
+#[test]
+fn a_command_that_nobody_listens_to_fails_with_what_to_start() {
     let nobody = lossyfs().args(["ctl", "nowhere", "cut"]).output().unwrap();
     assert_eq!(nobody.status.code(), Some(1));
+    let said = String::from_utf8(nobody.stderr).unwrap();
+    assert!(said.contains("--control nowhere"), "{said}");
+}
+
+#[test]
+fn a_command_given_before_the_mount_is_there_waits_for_it() {
+    if !rig::possible() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let early = lossyfs()
+        .arg("ctl")
+        .arg(folder.path().join("control"))
+        .arg("stats")
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let program = Program::start_in(folder, "control");
+    assert!(early.wait_with_output().unwrap().status.success());
+    drop(program);
+}
+
+/// The first shell block of the manual, as somebody pastes it.
+#[test]
+fn the_example_of_the_manual_runs_as_pasted() {
+    if !rig::possible() {
+        return;
+    }
+    let manual = include_str!("../README.md");
+    let block = manual.split("```sh\n").nth(1).unwrap();
+    let block = block.split("```").next().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let program = Path::new(env!("CARGO_BIN_EXE_lossyfs"));
+    let path = std::env::var("PATH").unwrap();
+    let path = format!("{}:{path}", program.parent().unwrap().display());
+    let output = Command::new("sh")
+        .args(["-c", block])
+        .env("PATH", path)
+        .current_dir(folder.path())
+        .output()
+        .unwrap();
+    let said = String::from_utf8(output.stderr.clone()).unwrap();
+    assert!(output.status.success(), "{output:?}");
+    assert!(!said.contains("error: "), "{said}");
+    let told = String::from_utf8(output.stdout).unwrap();
+    for part in ["\"trigger\":\"fsync\"", "\"kept_ops\"", "total 0"] {
+        assert!(told.contains(part), "{part} in {told}");
+    }
 }
 
 /// What it says instead of mounting.

@@ -28,7 +28,9 @@ Commands:
   lie on|off                       fsyncs succeed and save nothing
   heal                             ends all faults
   stats                            counts, as JSON
-  stop                             unmounts";
+  stop                             unmounts
+
+For a lossyfs that still starts it waits 5 seconds. Once it has answered, the disk is mounted.";
 
 /// A line that is no command.
 #[derive(Debug, thiserror::Error)]

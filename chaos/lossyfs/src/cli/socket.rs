@@ -10,6 +10,7 @@ use std::{
     path::{Path, PathBuf},
     sync::mpsc::Sender,
     thread,
+    time::{Duration, Instant},
 };
 
 use super::{
@@ -17,6 +18,9 @@ use super::{
     stop::Stop,
 };
 use crate::control::Control;
+
+/// How long a command waits for somebody to listen, on a busy machine.
+const STARTS_WITHIN: Duration = Duration::from_secs(5);
 
 /// The longest line, in bytes.
 const LINE_BYTES_MAX: u64 = 4096;
@@ -81,9 +85,9 @@ pub(super) fn answer(bound: &Bound, control: Control, stop: Sender<Stop>) -> io:
         .map(|_| ())
 }
 
-/// Sends one line and waits for its answer.
+/// Sends one line and waits for its answer, which comes when the file system is mounted.
 pub(super) fn ask(path: &Path, line: &str) -> io::Result<String> {
-    let mut stream = UnixStream::connect(path)?;
+    let mut stream = connect(path)?;
     writeln!(stream, "{line}")?;
     let mut answer = String::new();
     BufReader::new(stream).read_line(&mut answer)?;
@@ -91,6 +95,34 @@ pub(super) fn ask(path: &Path, line: &str) -> io::Result<String> {
         return Err(io::ErrorKind::UnexpectedEof.into());
     }
     Ok(answer.trim_end().to_owned())
+}
+
+/// A shell goes on while a lossyfs in the background still starts: so nobody listening is an error only
+/// after a while.
+fn connect(path: &Path) -> io::Result<UnixStream> {
+    let started = Instant::now();
+    loop {
+        let error = match UnixStream::connect(path) {
+            Err(error) => error,
+            connected => return connected,
+        };
+        let may_come = matches!(
+            error.kind(),
+            io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused
+        );
+        if !may_come {
+            return Err(error);
+        }
+        if started.elapsed() > STARTS_WITHIN {
+            let words = format!(
+                "nobody listened for {} s ({error}); start `lossyfs MOUNTPOINT --control {}` first",
+                STARTS_WITHIN.as_secs(),
+                path.display()
+            );
+            return Err(io::Error::new(error.kind(), words));
+        }
+        thread::sleep(Duration::from_millis(10));
+    }
 }
 
 /// Ends when the other side does, or says something that is no line.
