@@ -32,6 +32,8 @@ impl Program {
             .arg("--config")
             .arg(config)
             .stdin(std::process::Stdio::null())
+            // Who no longer waits for the answer wants no process that goes on working for it.
+            .kill_on_drop(true)
             .output()
             .await
             .map_err(DevError::file(&self.0))?;
