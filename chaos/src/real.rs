@@ -21,11 +21,13 @@ mod scenario;
 mod scenarios;
 mod screen;
 mod stage;
+mod stale;
+mod stop;
 mod time_of_day;
 mod world;
 
 use std::env;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -35,6 +37,8 @@ use failed::Failed;
 use kit::Kit;
 use play::{Played, Theatre};
 use scenario::Scenario;
+use stale::Scratch;
+use stop::Stop;
 
 /// The options of `quorate-chaos run`.
 #[derive(clap::Args, Clone, Debug)]
@@ -103,7 +107,10 @@ pub fn run(args: &Args) -> ExitCode {
         screen::note("no scenario has that in its name; --list names them");
         return ExitCode::FAILURE;
     }
-    let theatre = match theatre() {
+    let folder = results::folder();
+    stale::sweep(&folder);
+    let scratch = stale::Scratch::of_this_process(&folder);
+    let theatre = match theatre(&folder, &scratch) {
         Ok(theatre) => theatre,
         Err(failed) => {
             screen::note(&format!("quorate-chaos run: {failed}"));
@@ -121,9 +128,23 @@ pub fn run(args: &Args) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let ended = runtime.block_on(all(args, &theatre, &chosen));
-    drop(std::fs::remove_dir_all(&theatre.scratch));
-    ended
+    // A scenario that is dropped ends its processes and unmounts their disks; then goes the folder.
+    runtime.block_on(async {
+        let mut stop = match Stop::listen() {
+            Ok(stop) => stop,
+            Err(error) => {
+                screen::note(&format!("quorate-chaos run: no signals: {error}"));
+                return ExitCode::FAILURE;
+            }
+        };
+        tokio::select! {
+            code = all(args, &theatre, &chosen) => code,
+            code = stop.wait() => {
+                screen::note("\nstopped; every node is ended, every disk unmounted");
+                code
+            }
+        }
+    })
 }
 
 async fn all(args: &Args, theatre: &Theatre, chosen: &[Scenario]) -> ExitCode {
@@ -194,7 +215,7 @@ fn chosen(only: &[String]) -> Vec<Scenario> {
 }
 
 /// `quorate` lies beside this program; everything that is written goes to the target folder.
-fn theatre() -> Result<Theatre, Failed> {
+fn theatre(folder: &Path, scratch: &Scratch) -> Result<Theatre, Failed> {
     let own = env::current_exe().map_err(Failed::file("this program"))?;
     let program = own.with_file_name("quorate");
     if !program.exists() {
@@ -204,10 +225,9 @@ fn theatre() -> Result<Theatre, Failed> {
         );
         return Err(Failed::step(words));
     }
-    let folder = results::folder();
     Ok(Theatre {
         program,
-        scratch: folder.join(format!("run-{}", std::process::id())),
+        scratch: scratch.path().to_owned(),
         histories: folder.join("histories"),
         kit: Arc::new(Kit::make()?),
     })

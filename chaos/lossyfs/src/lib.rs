@@ -25,6 +25,7 @@
               memory, and overflow checks are on in every profile"
 )]
 
+mod below;
 pub mod cli;
 mod content;
 mod control;
@@ -42,6 +43,7 @@ mod stats;
 mod survival;
 mod width;
 
+pub use below::detach_below;
 pub use control::{Control, Late};
 pub use fault::{AfterEio, Cut, Slow, Trigger, When};
 pub use mount::{Mount, MountError, Unavailable, available};

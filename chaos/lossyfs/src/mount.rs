@@ -190,9 +190,10 @@ pub(crate) fn folder(point: &Path) -> Result<PathBuf, MountError> {
 
 /// Takes a mount out of the tree, whoever still uses it. Without root this is refused, and the
 /// session asks fusermount3 to do the same when it is dropped.
-fn detach(point: &Path) {
-    // What cannot be unmounted was unmounted by somebody else, or needs the help just named.
-    let _ignored: Result<(), Errno> = unmount(point, UnmountFlags::DETACH);
+///
+/// Says whether it did: what cannot be unmounted was unmounted by somebody else, or needs the help just named.
+pub(crate) fn detach(point: &Path) -> bool {
+    unmount(point, UnmountFlags::DETACH).is_ok()
 }
 
 /// Takes away what a process that was killed left mounted: every access to it fails with ENOTCONN.

@@ -291,6 +291,25 @@ fn it_unmounts_when_it_is_stopped_or_killed() {
 }
 
 #[test]
+fn a_mount_left_dead_below_a_folder_is_taken_away_and_named() {
+    let Some(mut program) = Program::start() else {
+        return;
+    };
+    let data = program.folder.path().join("data").canonicalize().unwrap();
+    assert_eq!(
+        lossyfs::detach_below(program.folder.path()).unwrap(),
+        [data.clone()]
+    );
+    assert!(!is_mounted(&data));
+    assert!(
+        lossyfs::detach_below(program.folder.path())
+            .unwrap()
+            .is_empty()
+    );
+    program.child.kill().unwrap();
+}
+
+#[test]
 fn a_signal_takes_the_mount_and_its_socket_away_and_is_told_by_the_exit_code() {
     for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143)] {
         let Some(mut program) = Program::start() else {

@@ -9,8 +9,11 @@ use std::time::Duration;
 use super::failed::Failed;
 
 /// Where the two versions are mounted, as every distribution does it.
-const VERSION_1: &str = "/sys/fs/cgroup/cpu";
-const VERSION_2: &str = "/sys/fs/cgroup";
+pub(super) const VERSION_1: &str = "/sys/fs/cgroup/cpu";
+pub(super) const VERSION_2: &str = "/sys/fs/cgroup";
+
+/// The start of the name of a group, before the id of the node that is held back.
+pub(super) const NAME: &str = "quorate-chaos-";
 
 /// The period over which the kernel counts.
 const PERIOD_US: u32 = 100_000;
@@ -46,7 +49,7 @@ impl ControlGroup {
             ),
         };
         let root = PathBuf::from(root);
-        let folder = root.join(format!("quorate-chaos-{pid}"));
+        let folder = root.join(format!("{NAME}{pid}"));
         let missing = |error: io::Error| {
             Failed::Missing(format!(
                 "no control group can be made in {}: {error}",
