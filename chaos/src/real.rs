@@ -148,11 +148,19 @@ pub fn run(args: &Args) -> ExitCode {
 }
 
 async fn all(args: &Args, theatre: &Theatre, chosen: &[Scenario]) -> ExitCode {
+    let file = args
+        .results
+        .clone()
+        .unwrap_or_else(|| results::folder().join("run.json"));
+    if let Err(error) = forget(&file) {
+        screen::note(&format!("quorate-chaos run: {error}"));
+        return ExitCode::FAILURE;
+    }
     let began = Instant::now();
     let mut tally = Tally::start();
     let mut found = Results::of(Origin::here());
     let mut seed = args.seed.unwrap_or_else(clock::now_us);
-    loop {
+    let written = loop {
         screen::note(&format!("seed {seed}: {} scenarios", chosen.len()));
         for scenario in chosen {
             screen::begins(scenario);
@@ -163,31 +171,38 @@ async fn all(args: &Args, theatre: &Theatre, chosen: &[Scenario]) -> ExitCode {
             found.scenarios.push(row);
         }
         screen::progress(&tally);
+        // After each round: a run that is ended in the next one has not been for nothing.
+        let written = found.write(&file);
         // A round that went wrong is the last one: what it left is what one wants to look at.
         match args.repeat_for {
-            Some(limit) if began.elapsed() < limit && tally.failed() == 0 => {
+            Some(limit) if began.elapsed() < limit && tally.failed() == 0 && written.is_ok() => {
                 seed = seed.wrapping_add(1);
             }
-            Some(_) | None => break,
+            Some(_) | None => break written,
         }
-    }
-    let file = args
-        .results
-        .clone()
-        .unwrap_or_else(|| results::folder().join("run.json"));
+    };
     screen::table(&found.scenarios);
-    let mut code = ExitCode::SUCCESS;
-    if let Err(error) = found.write(&file) {
-        screen::note(&format!("quorate-chaos run: {error}"));
-        code = ExitCode::FAILURE;
+    match &written {
+        Ok(()) => screen::note(&format!("seed {seed}; results in {}", file.display())),
+        Err(error) => screen::note(&format!("quorate-chaos run: {error}")),
     }
-    screen::note(&format!("seed {seed}; results in {}", file.display()));
     screen::line(&tally.to_string());
     // A machine on which everything was skipped has said so; only CI takes that for a failure.
-    if tally.failed() > 0 {
-        code = ExitCode::FAILURE;
+    if tally.failed() == 0 && written.is_ok() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
     }
-    code
+}
+
+/// Removes the results of an earlier run, so that they are not taken for those of this one if it is ended.
+fn forget(file: &Path) -> Result<(), Failed> {
+    match std::fs::remove_file(file) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(Failed::file(file)(error))
+        }
+        Ok(()) | Err(_) => Ok(()),
+    }
 }
 
 /// A skip is neither passed nor failed, but in CI a machine that cannot run everything is a failure.
@@ -260,6 +275,18 @@ mod tests {
         for wrong in ["", "s", "90", "1d", "-1s", "99999999999999999999h"] {
             assert!(duration(wrong).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn the_results_of_an_earlier_run_are_forgotten_and_what_is_no_file_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("run.json");
+        forget(&file).unwrap(); // none yet
+        raft_store::disk::replace(&file, &[b"{}".as_slice()]).unwrap();
+        forget(&file).unwrap();
+        assert!(!file.exists());
+        let error = forget(folder.path()).unwrap_err().to_string();
+        assert!(error.contains(folder.path().to_str().unwrap()), "{error}");
     }
 
     #[test]
