@@ -13,6 +13,8 @@
 mod baker;
 #[path = "histories/disks.rs"]
 mod disks;
+#[path = "histories/entries.rs"]
+mod entries;
 #[path = "histories/evidence.rs"]
 mod evidence;
 #[path = "histories/figures.rs"]

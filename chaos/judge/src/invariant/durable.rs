@@ -16,9 +16,14 @@ use crate::history::{Entry, Event, Mark, Release};
 use crate::message::Slot;
 use crate::verdict::Invariant;
 
+mod disk;
+
+use disk::{Disk, Known, Needed};
+
 #[derive(Default)]
 pub(super) struct Durable<'c> {
     disks: BTreeMap<u64, Disk<'c>>,
+    known: Known<'c>,
     /// The entries that advance a mark to this message, wherever they were durable.
     advances: BTreeMap<Advanced<'c>, BTreeSet<Entry>>,
 }
@@ -26,31 +31,12 @@ pub(super) struct Durable<'c> {
 /// A place, a slot and the digest of the message there.
 type Advanced<'c> = (Place<'c>, Slot, &'c str);
 
-#[derive(Default)]
-struct Disk<'c> {
-    log: BTreeMap<u64, (u64, Option<&'c Mark>)>,
-    /// What it had when a fault took it.
-    taken: BTreeMap<Entry, Option<&'c Mark>>,
-    /// The last entry of a snapshot that it holds or held: whatever that entry had committed is there.
-    snapshot: Option<Entry>,
-}
-
-/// What an entry must do to allow a release.
-#[derive(Clone, Copy)]
-enum Needed<'c> {
-    /// It advances the mark to this message.
-    Advance(Advanced<'c>),
-    /// It advances nothing: it records a signature, or permits a message without a slot.
-    Other,
-    /// Either: the key was moved from one mode to the other.
-    Either(Advanced<'c>),
-}
-
 impl<'c> Check<'c> for Durable<'c> {
     fn see(&mut self, fact: &Fact<'c>, case: &'c Case<'c>, found: &mut Findings) {
         match fact.event {
             Event::Durable { node, entry, mark } => {
                 let mark = mark.as_ref();
+                self.known.entry(*entry).or_insert(mark);
                 if let Some(mark) = mark {
                     let entries = self.advances.entry(advanced(mark)).or_default();
                     entries.insert(*entry);
@@ -106,7 +92,9 @@ impl<'c> Durable<'c> {
                     },
                 };
                 let what = format!("entry {} of term {}", entry.index, entry.term);
-                (self.disks_with(entry, needed), what)
+                let follows = advance.is_none_or(|advance| self.follows(entry, &advance));
+                let most = follows.then(|| self.disks_with(entry, needed));
+                (most.unwrap_or(0), what)
             }
         };
         if most < case.majority() {
@@ -122,38 +110,19 @@ impl<'c> Durable<'c> {
         }
     }
 
+    /// Whether the entry advances the mark to this message, or comes after one that does: nothing can
+    /// be recorded before.
+    fn follows(&self, entry: Entry, advance: &Advanced<'c>) -> bool {
+        let mut advances = self.advances.get(advance).into_iter().flatten();
+        advances.any(|advance| advance.index <= entry.index)
+    }
+
     /// On how many disks the entry is, as what is needed.
     fn disks_with(&self, entry: Entry, needed: Needed<'_>) -> usize {
         let disks = self.disks.values();
-        disks.filter(|disk| disk.has(entry, needed)).count()
-    }
-}
-
-impl Disk<'_> {
-    fn has(&self, entry: Entry, needed: Needed<'_>) -> bool {
-        if self
-            .snapshot
-            .is_some_and(|upto| entry.index <= upto.index && entry.term <= upto.term)
-        {
-            return true;
-        }
-        let here = self.log.get(&entry.index);
-        let here = here.filter(|(term, _)| *term == entry.term);
-        let mark = match (here, self.taken.get(&entry)) {
-            (Some((_, mark)), _) | (None, Some(mark)) => *mark,
-            (None, None) => return false,
-        };
-        match needed {
-            Needed::Advance(needed) => mark.map(advanced) == Some(needed),
-            Needed::Other => mark.is_none(),
-            Needed::Either(needed) => mark.is_none_or(|mark| advanced(mark) == needed),
-        }
-    }
-
-    fn take(&mut self) {
-        for (index, (term, mark)) in std::mem::take(&mut self.log) {
-            self.taken.insert(Entry { term, index }, mark);
-        }
+        disks
+            .filter(|disk| disk.has(entry, needed, &self.known))
+            .count()
     }
 }
 
