@@ -2,7 +2,8 @@
 //!
 //! For a key that releases after commit that is the entry that advances the mark to this message; for
 //! one that releases after record, the entry that records the signature, which advances nothing. For
-//! what was recorded before, it is any entry that advanced the mark to this message.
+//! what was recorded before, it is an entry that advanced the mark to this message again, after a
+//! record, in a term that the node led: that is how it knows.
 //!
 //! A disk that a fault took whole counts with what it had: it may not speak again under its name,
 //! which other promises hold it to.
@@ -17,13 +18,16 @@ use crate::message::Slot;
 use crate::verdict::Invariant;
 
 mod disk;
+mod replayed;
 
 use disk::{Disk, Known, Needed};
+use replayed::Replays;
 
 #[derive(Default)]
 pub(super) struct Durable<'c> {
     disks: BTreeMap<u64, Disk<'c>>,
     known: Known<'c>,
+    replays: Replays,
     /// The entries that advance a mark to this message, wherever they were durable.
     advances: BTreeMap<Advanced<'c>, BTreeSet<Entry>>,
 }
@@ -37,6 +41,7 @@ impl<'c> Check<'c> for Durable<'c> {
             Event::Durable { node, entry, mark } => {
                 let mark = mark.as_ref();
                 self.known.entry(*entry).or_insert(mark);
+                self.replays.durable(*entry, mark);
                 if let Some(mark) = mark {
                     let entries = self.advances.entry(advanced(mark)).or_default();
                     entries.insert(*entry);
@@ -44,6 +49,7 @@ impl<'c> Check<'c> for Durable<'c> {
                 let log = &mut self.disks.entry(*node).or_default().log;
                 log.insert(entry.index, (entry.term, mark));
             }
+            Event::Leads { node, term } => self.replays.leads(*node, *term),
             Event::Undone { node, from } => {
                 let log = &mut self.disks.entry(*node).or_default().log;
                 log.split_off(from);
@@ -53,9 +59,12 @@ impl<'c> Check<'c> for Durable<'c> {
                 *snapshot = (*snapshot).max(Some(*upto));
             }
             Event::OtherDisk { node } => self.disks.entry(*node).or_default().take(),
-            Event::Released { entry, .. } => {
+            Event::Released { node, entry, .. } => {
                 if let Some((_, message)) = case.message(fact) {
-                    self.released(fact, *entry, message, case, found);
+                    match entry {
+                        Some(entry) => self.released(fact, *entry, message, case, found),
+                        None => self.replayed(fact, *node, message, case, found),
+                    }
                 }
             }
             _ => {}
@@ -67,47 +76,51 @@ impl<'c> Durable<'c> {
     fn released(
         &self,
         fact: &Fact<'_>,
-        entry: Option<Entry>,
+        entry: Entry,
         message: &'c Message<'c>,
         case: &Case<'_>,
         found: &mut Findings,
     ) {
-        let slotted = message.slotted();
-        let advance = slotted.map(|(place, slot)| (place, slot, &*message.digest));
-        let (most, what) = match (entry, advance) {
-            (None, None) => return,
-            (None, Some(advance)) => {
-                let entries = self.advances.get(&advance).into_iter().flatten();
-                let needed = Needed::Advance(advance);
-                let most = entries.map(|entry| self.disks_with(*entry, needed)).max();
-                (most.unwrap_or(0), "its mark".to_owned())
-            }
-            (Some(entry), advance) => {
-                let needed = match advance {
-                    None => Needed::Other,
-                    Some(advance) => match case.release(message.key) {
-                        Some(Release::AfterCommit) => Needed::Advance(advance),
-                        Some(Release::AfterRecord) => Needed::Other,
-                        None => Needed::Either(advance),
-                    },
-                };
-                let what = format!("entry {} of term {}", entry.index, entry.term);
-                let follows = advance.is_none_or(|advance| self.follows(entry, &advance));
-                let most = follows.then(|| self.disks_with(entry, needed));
-                (most.unwrap_or(0), what)
-            }
+        let advance = advance_to(message);
+        let needed = match (advance, case.release(message.key)) {
+            (None, _) | (Some(_), Some(Release::AfterRecord)) => Needed::Other,
+            (Some(advance), Some(Release::AfterCommit)) => Needed::Advance(advance),
+            (Some(advance), None) => Needed::Either(advance),
         };
-        if most < case.majority() {
-            let of = slotted.map_or_else(String::new, |(place, slot)| {
-                format!(" of {place} at {slot}")
-            });
+        let follows = advance.is_none_or(|advance| self.follows(entry, &advance));
+        let most = follows.then(|| self.disks_with(entry, needed));
+        let what = format!("entry {} of term {}", entry.index, entry.term);
+        few(most, &what, fact, message, case, found);
+    }
+
+    /// Without an entry of its own: recorded before.
+    fn replayed(
+        &self,
+        fact: &Fact<'_>,
+        node: u64,
+        message: &'c Message<'c>,
+        case: &Case<'_>,
+        found: &mut Findings,
+    ) {
+        let advance = advance_to(message);
+        let records = case.release(message.key) != Some(Release::AfterCommit);
+        let Some(advance) = advance.filter(|_| records) else {
             let words = format!(
-                "a signature{of} is released while {what}, which must allow it, is durable on {most} of {} \
-                 disks",
-                case.nodes.len()
+                "a signature{} is released as recorded before, and none of its kind is recorded",
+                of(message)
             );
             found.add(Invariant::I3, fact, &[], words);
-        }
+            return;
+        };
+        let advances = self.advances.get(&advance);
+        let told = advances
+            .into_iter()
+            .flat_map(|all| self.replays.told(node, all));
+        let most = told
+            .map(|entry| self.disks_with(entry, Needed::Advance(advance)))
+            .max();
+        let what = format!("an entry of a term of node {node} that found it recorded");
+        few(most, &what, fact, message, case, found);
     }
 
     /// Whether the entry advances the mark to this message, or comes after one that does: nothing can
@@ -124,6 +137,40 @@ impl<'c> Durable<'c> {
             .filter(|disk| disk.has(entry, needed, &self.known))
             .count()
     }
+}
+
+/// Says so if what allowed a release is on too few disks.
+fn few(
+    most: Option<usize>,
+    what: &str,
+    fact: &Fact<'_>,
+    message: &Message<'_>,
+    case: &Case<'_>,
+    found: &mut Findings,
+) {
+    let most = most.unwrap_or(0);
+    if most < case.majority() {
+        let words = format!(
+            "a signature{} is released while {what}, which must allow it, is durable on {most} of {} \
+             disks",
+            of(message),
+            case.nodes.len()
+        );
+        found.add(Invariant::I3, fact, &[], words);
+    }
+}
+
+/// Where the mark of a message is, in words.
+fn of(message: &Message<'_>) -> String {
+    let slotted = message.slotted();
+    slotted.map_or_else(String::new, |(place, slot)| {
+        format!(" of {place} at {slot}")
+    })
+}
+
+fn advance_to<'m>(message: &'m Message<'m>) -> Option<Advanced<'m>> {
+    let (place, slot) = message.slotted()?;
+    Some((place, slot, &message.digest))
 }
 
 fn advanced(mark: &Mark) -> Advanced<'_> {

@@ -180,19 +180,6 @@ fn r14_a_key_that_records_is_not_released_by_its_advance() {
 }
 
 #[test]
-fn a_replay_of_what_no_majority_has_is_seen() {
-    let mut world = World::new();
-    let message = Message::attestation(5, 1);
-    let request = world.ask(&message);
-    world.grant_on(&message, &[2]);
-    let signature = world.baker.sign(&message);
-    world.made(2, &message, &signature);
-    world.released(2, None, &message, &signature);
-    world.answered(request, 200, Some(&signature));
-    rejected(&world.end(), Invariant::I3, "its mark");
-}
-
-#[test]
 fn a_node_that_lacks_after_healing_what_was_released_is_seen() {
     let mut world = World::new();
     let message = Message::preattestation(5, 1);

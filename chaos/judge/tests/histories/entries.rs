@@ -67,3 +67,79 @@ fn r14_nothing_is_recorded_before_its_slot_is_taken() {
     released_by(&mut world, blank);
     rejected(&world.end(), Invariant::I3, "durable on 0 of 3");
 }
+
+/// A message is released once, so that it is recorded if its key records.
+fn signed(baker: Baker) -> (World, Message) {
+    let mut world = World::of(baker);
+    let message = Message::attestation(5, 1);
+    world.sign(&message);
+    (world, message)
+}
+
+/// It is asked for again, and a node lets it go as recorded before.
+fn replayed_by(world: &mut World, node: u64, message: &Message) {
+    let request = world.ask(message);
+    let signature = world.baker.sign(message);
+    world.released(node, None, message, &signature);
+    world.answered(request, 200, Some(&signature));
+}
+
+#[test]
+fn a_leader_of_a_later_term_may_let_go_what_was_recorded() {
+    let (mut world, message) = signed(Baker::tz3(1));
+    world.elect(2);
+    world.take_again(&message, &[2, 3]);
+    replayed_by(&mut world, 2, &message);
+    accepted(&world.end());
+}
+
+#[test]
+fn a_replay_of_what_no_majority_was_asked_again_is_seen() {
+    let (mut world, message) = signed(Baker::tz3(1));
+    world.take_again(&message, &[1]);
+    replayed_by(&mut world, 1, &message);
+    rejected(&world.end(), Invariant::I3, "durable on 1 of 3");
+}
+
+#[test]
+fn r20_a_follower_lets_go_nothing_that_was_recorded_either() {
+    let (mut world, message) = signed(Baker::tz3(1));
+    world.take_again(&message, &NODES);
+    replayed_by(&mut world, 2, &message);
+    rejected(&world.end(), Invariant::I3, "a term of node 2");
+}
+
+#[test]
+fn r14_nothing_is_let_go_again_that_was_not_recorded() {
+    let mut world = World::of(Baker::tz3(1));
+    let message = Message::attestation(5, 1);
+    world.ask(&message);
+    world.grant(&message);
+    let signature = world.baker.sign(&message);
+    world.made(1, &message, &signature);
+    world.take_again(&message, &NODES);
+    replayed_by(&mut world, 1, &message);
+    rejected(&world.end(), Invariant::I3, "found it recorded");
+}
+
+#[test]
+fn a_key_that_records_nothing_has_nothing_to_let_go_again() {
+    let (mut world, message) = signed(Baker::tz1(1));
+    world.take_again(&message, &NODES);
+    replayed_by(&mut world, 1, &message);
+    rejected(&world.end(), Invariant::I3, "none of its kind is recorded");
+}
+
+#[test]
+fn nothing_is_recorded_for_a_message_without_a_slot() {
+    let mut world = World::of(Baker::tz3(1));
+    let mut message = Message::attestation(1, 0);
+    message.bytes = vec![0x03, 1, 2, 3];
+    let request = world.ask(&message);
+    let signature = world.baker.sign(&message);
+    world.made(1, &message, &signature);
+    world.record();
+    world.released(1, None, &message, &signature);
+    world.answered(request, 200, Some(&signature));
+    rejected(&world.end(), Invariant::I3, "none of its kind is recorded");
+}

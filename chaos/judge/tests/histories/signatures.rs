@@ -72,7 +72,7 @@ fn r14_one_signature_released_and_another_answered_are_two() {
 
 #[test]
 fn r20_who_asks_below_what_was_released_is_not_answered() {
-    let mut world = World::new();
+    let mut world = World::of(Baker::tz3(1));
     let old = Message::attestation(5, 1);
     world.sign(&old);
     world.sign(&Message::attestation(6, 1));

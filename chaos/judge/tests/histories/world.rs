@@ -189,6 +189,14 @@ impl World {
         entry
     }
 
+    /// The entry that asks for a slot that was taken before, durable on some nodes: it moves no mark.
+    pub(crate) fn take_again(&mut self, message: &Message, nodes: &[u64]) {
+        let entry = self.next_entry();
+        for node in nodes {
+            self.durable(*node, entry, Some(message.mark(&self.baker)));
+        }
+    }
+
     /// The entry that records a signature, durable everywhere: it moves no mark.
     pub(crate) fn record(&mut self) -> Entry {
         let entry = self.next_entry();
@@ -221,6 +229,7 @@ impl World {
     /// A message that was signed is asked again and answered with what was recorded.
     pub(crate) fn replay(&mut self, message: &Message) -> u64 {
         let request = self.ask(message);
+        self.take_again(message, &NODES);
         let signature = self.baker.sign(message);
         self.released(self.leader, None, message, &signature);
         self.answered(request, 200, Some(&signature));
