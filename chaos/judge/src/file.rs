@@ -5,6 +5,7 @@ use std::io::{self, BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
 use crate::history::Line;
+use crate::strict;
 
 /// Why a history cannot be read. Nothing of it is judged then: a line that is left out could be the
 /// one that matters.
@@ -36,7 +37,8 @@ pub enum ReadError {
     },
 }
 
-/// Reads a history, one event a line. Empty lines are passed over, and counted.
+/// Reads a history, one event a line. Empty lines are passed over, and counted; so are the fields that
+/// the audit file of a node has for people. Any other field that is unknown is an error.
 ///
 /// # Errors
 /// [`ReadError`] names the first line that cannot be read.
@@ -47,7 +49,7 @@ pub fn read(input: impl BufRead) -> Result<Vec<Line>, ReadError> {
         if text.trim().is_empty() {
             continue;
         }
-        let event = serde_json::from_str(&text);
+        let event = strict::line(&text);
         lines.push(event.map_err(|source| ReadError::Event { line, source })?);
     }
     Ok(lines)

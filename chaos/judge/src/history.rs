@@ -5,6 +5,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::strict::present;
+
 /// One line of a history.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Line {
@@ -181,6 +183,7 @@ pub enum Event {
         /// The entry.
         entry: Entry,
         /// The slot it advances, if that is what it does.
+        #[serde(deserialize_with = "present")]
         mark: Option<Mark>,
     },
     /// A snapshot is on the node's disk, and a power cut does not take it: every entry up to here is
@@ -253,7 +256,8 @@ pub enum Event {
     Released {
         /// The node.
         node: u64,
-        /// The entry that allowed it; none for what was recorded before.
+        /// The entry that allowed it; none for what was recorded before, and then it says so.
+        #[serde(deserialize_with = "present")]
         entry: Option<Entry>,
         /// The key.
         key: String,

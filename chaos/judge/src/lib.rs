@@ -24,6 +24,7 @@ pub mod history;
 mod invariant;
 mod message;
 mod signature;
+mod strict;
 #[cfg(test)]
 mod vectors;
 mod verdict;

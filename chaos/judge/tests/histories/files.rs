@@ -82,10 +82,56 @@ fn every_event_is_read_as_it_was_written() {
 }
 
 #[test]
-fn fields_that_the_judge_does_not_know_are_passed_over() {
+fn fields_for_people_in_the_audit_file_of_a_node_are_passed_over() {
     let text = r#"{"at_us":5,"event":"leads","node":1,"term":2,"wall":"2026-11-21T11:00:00Z"}"#;
     let event = Event::Leads { node: 1, term: 2 };
     assert_eq!(read(text.as_bytes()).unwrap(), [Line { at_us: 5, event }]);
+    for text in [
+        r#"{"at_us":7,"event":"applied","node":2,"entry":{"term":3,"index":9},"mark":{"key":"tz1","chain":"Net","kind":"block","level":5,"round":0,"digest":"aa"},"recorded":null,"wall":""}"#,
+        r#"{"at_us":8,"event":"released","node":2,"entry":null,"key":"tz1","bytes":"12","signature":"sig","replayed":true,"decided":{"term":3,"index":9},"forwarded_by":3,"wall":""}"#,
+        r#"{"at_us":9,"event":"proved","node":2,"entry":{"term":3,"index":9},"key":"tz4","signature":"sig","forwarded_by":null,"wall":""}"#,
+        r#"{"at_us":9,"event":"refused","node":2,"entry":null,"key":"tz1","bytes":"12","reason":"below","asked":{"level":4},"forwarded_by":null,"wall":""}"#,
+    ] {
+        assert_eq!(read(text.as_bytes()).unwrap().len(), 1);
+    }
+}
+
+#[test]
+fn a_field_that_nobody_knows_or_that_is_left_out_is_no_detail() {
+    for (bad, why) in [
+        (
+            r#"{"at_us":5,"zzz":4,"event":"leads","node":1,"term":2}"#,
+            "unknown field `zzz`",
+        ),
+        (
+            r#"{"at_us":5,"event":"leads","node":1,"term":2,"recorded":null}"#,
+            "unknown field `recorded`",
+        ),
+        (
+            r#"{"at_us":5,"event":"undone","node":1,"from":2,"form":1}"#,
+            "unknown field `form`",
+        ),
+        (
+            r#"{"at_us":5,"event":"snapshot_durable","node":1,"upto":{"term":1,"index":2,"idx":3}}"#,
+            "unknown field `idx`",
+        ),
+        (
+            r#"{"at_us":5,"event":"state","node":1,"marks":[{"key":"tz1","chain":"Net","kind":"block","level":5,"round":0,"digest":"aa","slot":1}]}"#,
+            "unknown field `slot`",
+        ),
+        (
+            r#"{"at_us":5,"event":"released","node":1,"key":"tz1","bytes":"12","signature":"sig"}"#,
+            "missing field `entry`",
+        ),
+        (
+            r#"{"at_us":5,"event":"durable","node":1,"entry":{"term":1,"index":2}}"#,
+            "missing field `mark`",
+        ),
+    ] {
+        let fault = read(bad.as_bytes()).unwrap_err();
+        let source = fault.source().unwrap().to_string();
+        assert!(source.contains(why), "{source}");
+    }
 }
 
 #[test]
