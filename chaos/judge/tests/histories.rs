@@ -23,6 +23,8 @@ mod figures;
 mod files;
 #[path = "histories/good.rs"]
 mod good;
+#[path = "histories/healing.rs"]
+mod healing;
 #[path = "histories/operators.rs"]
 mod operators;
 #[path = "histories/policies.rs"]

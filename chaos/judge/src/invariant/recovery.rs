@@ -1,7 +1,8 @@
 //! I5: once nothing is broken any more, a fresh slot is signed within the bound. Fresh is a slot
-//! above all that were asked before healing; a fault that begins within the bound ends the claim.
+//! above all that were asked before healing; a fault that begins within the bound ends the claim, and
+//! then the run has to be healed again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Check;
 use crate::case::{Case, Fact, Place};
@@ -15,6 +16,9 @@ pub(super) struct Recovery<'c> {
     /// The highest slot that was asked.
     asked: BTreeMap<Place<'c>, Slot>,
     claim: Option<Claim<'c>>,
+    /// The line of healing, and the first fault after it.
+    broken_again: Option<(usize, usize)>,
+    healed: Option<usize>,
 }
 
 struct Claim<'c> {
@@ -41,7 +45,18 @@ impl<'c> Check<'c> for Recovery<'c> {
             .message(fact)
             .and_then(|(_, message)| message.slotted());
         match (fact.event, slotted) {
-            (Event::Healed { bound_us, .. }, _) => {
+            (Event::Healed { bound_us, nodes }, _) => {
+                self.healed = Some(fact.line);
+                self.broken_again = None;
+                let whole: BTreeSet<u64> = nodes.iter().copied().collect();
+                if whole.len() < case.majority() {
+                    let words = format!(
+                        "{} of {} nodes were healed, which is no majority",
+                        whole.len(),
+                        case.nodes.len()
+                    );
+                    found.add(Invariant::Evidence, fact, &[], words);
+                }
                 self.claim = Some(Claim {
                     line: fact.line,
                     until_us: fact.at_us.saturating_add(*bound_us),
@@ -49,7 +64,11 @@ impl<'c> Check<'c> for Recovery<'c> {
                     first: None,
                 });
             }
-            (Event::Fault { .. }, _) => self.claim = None,
+            (Event::Fault { .. }, _) => {
+                self.claim = None;
+                let again = self.healed.map(|healed| (healed, fact.line));
+                self.broken_again = self.broken_again.or(again);
+            }
             (Event::Asked { .. }, Some((place, slot))) => {
                 if let Some(claim) = &mut self.claim
                     && claim.is_fresh((place, slot))
@@ -69,6 +88,10 @@ impl<'c> Check<'c> for Recovery<'c> {
     }
 
     fn end(&mut self, case: &'c Case<'c>, found: &mut Findings) {
+        if let (Some((healed, fault)), Some(last)) = (self.broken_again, case.facts.last()) {
+            let words = "a fault begins after healing, and nothing was healed after it".to_owned();
+            found.add(Invariant::Evidence, last, &[healed, fault], words);
+        }
         let (Some(claim), Some(last)) = (self.claim.take(), case.facts.last()) else {
             return;
         };
