@@ -46,7 +46,7 @@ impl<'c> Check<'c> for AskedFor {
                     shown.message.key
                 )
             }
-            (Content::Slotted { .. }, Stage::Made | Stage::Released)
+            (Content::Slotted { .. } | Content::Slotless, Stage::Made | Stage::Released)
                 if shown
                     .message
                     .first_asked

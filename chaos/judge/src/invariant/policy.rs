@@ -58,9 +58,8 @@ impl<'c> Check<'c> for Policies<'c> {
             _ => {}
         }
         if let Some(shown) = case.shown(fact)
-            && let Some((place, slot)) = shown.message.slotted()
             && self.judged.insert(shown.id)
-            && let Some(words) = self.forbids(place, slot, shown.message)
+            && let Some(words) = self.forbids(shown.message)
         {
             found.add(Invariant::I11, fact, &[], words);
         }
@@ -96,11 +95,19 @@ impl<'c> Policies<'c> {
 
     /// Why this message may not be signed, if it may not. A message that was asked before a policy
     /// may have been granted before it.
-    fn forbids(&self, place: Place<'_>, slot: Slot, message: &Message<'_>) -> Option<String> {
-        let Some(policy) = self.keys.get(place.key) else {
-            return Some(format!(
-                "{place} is signed at {slot}, and the key is not enrolled"
-            ));
+    fn forbids(&self, message: &Message<'_>) -> Option<String> {
+        let policy = self.keys.get(message.key);
+        let (policy, (place, slot)) = match (policy, message.slotted()) {
+            (Some(policy), Some(slotted)) => (policy, slotted),
+            (Some(_), None) => return None,
+            (None, Some((place, slot))) => {
+                return Some(format!(
+                    "{place} is signed at {slot}, and the key is not enrolled"
+                ));
+            }
+            (None, None) => {
+                return Some(format!("{} signs, and is not enrolled", message.key));
+            }
         };
         let in_force = policy.floors.iter().filter(|floors| {
             let until = floors.until.unwrap_or(usize::MAX);

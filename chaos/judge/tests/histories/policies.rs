@@ -137,3 +137,28 @@ fn nothing_is_signed_with_a_key_that_is_not_enrolled() {
     world.baker = first;
     rejected(&world.end(), Invariant::I11, "the key is not enrolled");
 }
+
+#[test]
+fn a_message_without_a_slot_needs_a_key_that_is_enrolled_too() {
+    let mut operation = Message::attestation(5, 1);
+    operation.bytes = vec![0x03, 1, 2, 3];
+    for is_enrolled in [true, false] {
+        let other = Baker::tz1(2);
+        let mut keys = vec![Baker::tz1(1).enrolled(0, Vec::new())];
+        keys.extend(is_enrolled.then(|| other.enrolled(0, Vec::new())));
+        let mut world = World::with(other, keys);
+        let request = world.ask(&operation);
+        let signature = world.baker.sign(&operation);
+        world.made(1, &operation, &signature);
+        let permit = world.record();
+        world.released(1, Some(permit), &operation, &signature);
+        world.answered(request, 200, Some(&signature));
+        world.baker = Baker::tz1(1);
+        let verdict = world.end();
+        if is_enrolled {
+            accepted(&verdict);
+        } else {
+            rejected(&verdict, Invariant::I11, "is not enrolled");
+        }
+    }
+}

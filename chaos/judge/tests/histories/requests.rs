@@ -69,6 +69,18 @@ fn what_nobody_asked_for_is_not_signed() {
 }
 
 #[test]
+fn a_message_without_a_slot_is_not_signed_unasked_either() {
+    let mut world = World::new();
+    let mut operation = Message::attestation(5, 1);
+    operation.bytes = vec![0x03, 1, 2, 3];
+    let signature = world.baker.sign(&operation);
+    let made = world.made(1, &operation, &signature);
+    let permit = world.record();
+    world.released(1, Some(permit), &operation, &signature);
+    rejected_at(&world.end(), Invariant::I13, "nobody asked for", &[made]);
+}
+
+#[test]
 fn what_is_asked_only_after_it_was_signed_was_not_asked_for() {
     let mut world = World::new();
     let message = Message::attestation(5, 1);
