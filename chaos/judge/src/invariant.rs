@@ -6,6 +6,7 @@ mod durable;
 mod everywhere;
 mod evidence;
 mod in_the_log;
+mod lives;
 mod marks;
 mod one_message;
 mod one_signature;
@@ -34,6 +35,7 @@ pub(crate) fn all<'c>() -> Vec<Box<dyn Check<'c> + 'c>> {
     vec![
         Box::<evidence::Evidence>::default(),
         Box::<one_message::OneMessage<'c>>::default(),
+        Box::<lives::Lives>::default(),
         Box::<marks::Marks<'c>>::default(),
         Box::<durable::Durable<'c>>::default(),
         Box::<everywhere::Everywhere<'c>>::default(),

@@ -25,6 +25,8 @@ mod files;
 mod good;
 #[path = "histories/healing.rs"]
 mod healing;
+#[path = "histories/lives.rs"]
+mod lives;
 #[path = "histories/operators.rs"]
 mod operators;
 #[path = "histories/policies.rs"]
