@@ -5,6 +5,7 @@ mod asked;
 mod durable;
 mod everywhere;
 mod evidence;
+mod falling;
 mod in_the_log;
 mod lives;
 mod marks;
@@ -41,6 +42,7 @@ pub(crate) fn all<'c>() -> Vec<Box<dyn Check<'c> + 'c>> {
         Box::<everywhere::Everywhere<'c>>::default(),
         Box::<recovery::Recovery<'c>>::default(),
         Box::<terms::Terms>::default(),
+        Box::<falling::Falling>::default(),
         Box::<one_signature::OneSignature>::default(),
         Box::<order::Order<'c>>::default(),
         Box::<verified::Verified<'c>>::default(),

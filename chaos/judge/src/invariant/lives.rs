@@ -77,7 +77,7 @@ impl<'c> Check<'c> for Lives {
 }
 
 /// The nodes that a fault gave another disk, a copy of it, or somebody else's.
-fn doubled(case: &Case<'_>) -> BTreeSet<u64> {
+pub(super) fn doubled(case: &Case<'_>) -> BTreeSet<u64> {
     let of_event = |event: &Event| match event {
         Event::OtherDisk { node } => vec![*node],
         Event::Fault { name, nodes, .. }

@@ -102,3 +102,31 @@ fn a_vote_that_leaves_before_its_disk_holds_it_is_seen_where_disks_tell() {
         &[early],
     );
 }
+
+#[test]
+fn a_vote_in_a_lower_term_is_seen_and_one_that_leaves_late_is_none() {
+    // For itself, a node votes in the order in which it tells it.
+    let mut world = World::new();
+    let higher = world.vote(2, 7, 3);
+    let lower = world.vote(2, 6, 2);
+    let words = "votes in term 6 after it voted in term 7";
+    rejected_at(&world.end(), Invariant::I6, words, &[higher, lower]);
+
+    for (waits_us, is_sound) in [(1_000, true), (6_000_000, false)] {
+        let mut world = World::new();
+        let higher = world.vote(2, 7, 2);
+        world.wait_us(waits_us);
+        let lower = world.vote(2, 6, 3);
+        if is_sound {
+            accepted(&world.end());
+        } else {
+            rejected_at(&world.end(), Invariant::I6, words, &[higher, lower]);
+        }
+    }
+
+    let mut world = World::new();
+    world.vote(2, 7, 2);
+    world.say(Event::OtherDisk { node: 2 });
+    world.vote(2, 6, 2);
+    accepted(&world.end());
+}
