@@ -173,9 +173,10 @@ async fn all(args: &Args, theatre: &Theatre, chosen: &[Scenario]) -> ExitCode {
         screen::progress(&tally);
         // After each round: a run that is ended in the next one has not been for nothing.
         let written = found.write(&file);
-        // A round that went wrong is the last one: what it left is what one wants to look at.
+        // A round that went wrong is the last one: what it left is what one wants to look at. After one that
+        // showed nothing, no other seed shows more.
         match args.repeat_for {
-            Some(limit) if began.elapsed() < limit && tally.failed() == 0 && written.is_ok() => {
+            Some(limit) if began.elapsed() < limit && tally.is_well() && written.is_ok() => {
                 seed = seed.wrapping_add(1);
             }
             Some(_) | None => break written,
@@ -187,8 +188,11 @@ async fn all(args: &Args, theatre: &Theatre, chosen: &[Scenario]) -> ExitCode {
         Err(error) => screen::note(&format!("quorate-chaos run: {error}")),
     }
     screen::line(&tally.to_string());
-    // A machine on which everything was skipped has said so; only CI takes that for a failure.
-    if tally.failed() == 0 && written.is_ok() {
+    if tally.passed() == 0 && tally.failed() == 0 {
+        screen::note("nothing was shown: every scenario was skipped, for the reasons above");
+    }
+    // One that passed makes up for those that were skipped, outside of CI; none shows nothing.
+    if tally.is_well() && written.is_ok() {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
