@@ -109,7 +109,7 @@ pub fn run(args: &Args) -> ExitCode {
     }
     let folder = results::folder();
     stale::sweep(&folder);
-    let scratch = stale::Scratch::of_this_process(&folder);
+    let scratch = Scratch::of_this_process(&folder);
     let theatre = match theatre(&folder, &scratch) {
         Ok(theatre) => theatre,
         Err(failed) => {

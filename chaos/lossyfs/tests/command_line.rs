@@ -296,16 +296,10 @@ fn a_mount_left_dead_below_a_folder_is_taken_away_and_named() {
         return;
     };
     let data = program.folder.path().join("data").canonicalize().unwrap();
-    assert_eq!(
-        lossyfs::detach_below(program.folder.path()).unwrap(),
-        [data.clone()]
-    );
+    let take_away = || lossyfs::detach_below(program.folder.path()).unwrap();
+    assert_eq!(take_away(), std::slice::from_ref(&data));
     assert!(!is_mounted(&data));
-    assert!(
-        lossyfs::detach_below(program.folder.path())
-            .unwrap()
-            .is_empty()
-    );
+    assert!(take_away().is_empty());
     program.child.kill().unwrap();
 }
 
