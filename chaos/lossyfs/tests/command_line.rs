@@ -31,6 +31,8 @@ impl Drop for Program {
         // It may have ended already, which is what most tests want of it.
         let _ended = self.child.kill();
         let _reaped = self.child.wait();
+        // Before the folder goes: fusermount3 may see the death later, and gives up on a folder in use.
+        let _unmounted = lossyfs::detach_below(self.folder.path());
     }
 }
 
