@@ -17,6 +17,7 @@ mod policy;
 mod reason;
 mod recovery;
 mod terms;
+mod told;
 mod verified;
 
 use crate::case::{Case, Fact};
@@ -51,6 +52,7 @@ pub(crate) fn all<'c>() -> Vec<Box<dyn Check<'c> + 'c>> {
         Box::<policy::Policies<'c>>::default(),
         Box::<agreement::Agreement<'c>>::default(),
         Box::<asked::AskedFor>::default(),
+        Box::<told::Told>::default(),
         Box::<reason::Reasons<'c>>::default(),
     ]
 }

@@ -74,3 +74,17 @@ fn r11_each_start_counts_one_more_on_one_disk() {
     boot(&mut world, 2, 1);
     accepted(&world.end());
 }
+
+#[test]
+fn a_run_in_which_nodes_do_not_tell_that_they_start_or_apply_proves_nothing() {
+    let without = |is_left_out: fn(&Event) -> bool| {
+        let mut world = World::new();
+        world.heal();
+        world.lines.retain(|line| !is_left_out(&line.event));
+        world.verdict()
+    };
+    let verdict = without(|event| matches!(event, Event::Boot { node: 2, .. }));
+    rejected(&verdict, Invariant::Evidence, "node 2 takes part");
+    let verdict = without(|event| matches!(event, Event::Applied { .. }));
+    rejected(&verdict, Invariant::Evidence, "applied any mark");
+}
