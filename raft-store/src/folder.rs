@@ -26,6 +26,8 @@ use std::{
     io,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    thread,
+    time::Duration,
 };
 
 pub use self::{error::FolderError, peers::PeersMemory};
@@ -162,6 +164,11 @@ impl Folder {
         Ok((log, state))
     }
 
+    /// Makes durable what was written, writes the last guard, and keeps it no longer.
+    pub fn put_away(&self) {
+        drop(lock(&self.keeper).take());
+    }
+
     /// The first guard of this boot, written even if nothing moved.
     fn write_guard(&self, log: &RocksLog) -> io::Result<()> {
         let mut guard = lock(&self.guard);
@@ -176,13 +183,32 @@ impl Folder {
         let (mut written, peers) = (lock(&self.guard).clone(), self.peers.clone());
         Keeper::start(self.path.join(GUARD), move |when| {
             if when == When::Last {
-                log.sync(); // a node that ends in order leaves nothing younger than its guard
+                settle(&log); // a node that ends in order leaves nothing younger than its guard
             }
             if written.follow(log.vote(), log.reached(), log.synced()) {
                 write_both(&written, &path, mirror.as_deref())?;
             }
             peers.write_if_changed(&path.join(PEERS))
         })
+    }
+}
+
+/// How long nothing must be written until the state machine, which ends after consensus and tells nobody,
+/// is taken to have ended.
+const QUIET: Duration = Duration::from_millis(20);
+/// It is waited for so many times at most.
+const WAITS: usize = 50;
+
+/// Makes durable what nobody waits for, until nothing comes any more.
+fn settle(log: &RocksLog) {
+    log.sync();
+    for _wait in 0..WAITS {
+        let written = log.synced();
+        thread::sleep(QUIET);
+        log.sync();
+        if log.synced() == written {
+            break;
+        }
     }
 }
 

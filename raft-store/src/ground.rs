@@ -58,6 +58,10 @@ pub trait Ground: Debug + Send + Sync + 'static {
     /// # Errors
     /// If anything is damaged, or older than the guard.
     fn store(&self, witness: &Witnessed) -> Result<(Self::Log, Self::State), FolderError>;
+
+    /// The node ends in order: what it wrote is made durable, and the guard covers it. Dropping does the
+    /// same, but nobody knows when the last task lets go.
+    fn put_away(&self) {}
 }
 
 /// A Raft log that says what of it is durable. Clones are the same log.
@@ -116,6 +120,10 @@ impl Ground for Folder {
 
     fn store(&self, witness: &Witnessed) -> Result<(RocksLog, RocksState), FolderError> {
         self.store(witness)
+    }
+
+    fn put_away(&self) {
+        self.put_away();
     }
 }
 

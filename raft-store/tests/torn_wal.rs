@@ -226,32 +226,42 @@ async fn a_clean_cut_of_uncommitted_entries_below_the_guard_is_refused_r8() {
     refused_for_ever(&killed, &["unreadable from byte", "the guard saw number"]);
 }
 
-/// What is applied is not synced while a node works: the log gives it again. In the end it is.
+/// What is applied is not synced while a node works: the log gives it again. In the end it is, also while
+/// some task still holds what it had (that was so in every node, and its last guard was an old one).
 #[tokio::test]
 async fn a_node_that_ended_in_order_leaves_nothing_that_may_be_cut_r8() {
-    let keep = tempfile::tempdir().unwrap();
-    let path = keep.path().join("node");
-    Folder::create(&path).unwrap();
-    let (folder, mut log, state) = open(&path).unwrap();
-    log.save_vote(&vote(1, 1)).await.unwrap();
-    append(&mut log, 1, 0, 20).await;
-    state.write(row(1, 1, 4 * SECTOR)).unwrap();
-    drop((folder, log, state));
-    let killed = Killed {
-        guarded: fs::read(newest_log(&path)).unwrap().len(),
-        _keep: keep,
-        path,
-        synced: 0,
-    };
-    let sound = fs::read(newest_log(&killed.path)).unwrap();
-    for at in (0..killed.guarded).step_by(killed.guarded / 7) {
-        let mut flipped = sound.clone();
-        flipped[at] ^= 0x10;
-        fs::write(newest_log(&killed.path), flipped).unwrap();
-        refused_for_ever(&killed, &["unreadable from"]);
+    for held in [false, true] {
+        let keep = tempfile::tempdir().unwrap();
+        let path = keep.path().join("node");
+        Folder::create(&path).unwrap();
+        let (folder, mut log, state) = open(&path).unwrap();
+        log.save_vote(&vote(1, 1)).await.unwrap();
+        append(&mut log, 1, 0, 20).await;
+        state.write(row(1, 1, 4 * SECTOR)).unwrap();
+        folder.put_away();
+        let killed = Killed {
+            guarded: fs::read(newest_log(&path)).unwrap().len(),
+            path: keep.path().join("killed"),
+            _keep: keep,
+            synced: 0,
+        };
+        if held {
+            copy(&path, &killed.path);
+            drop((folder, log, state));
+        } else {
+            drop((folder, log, state));
+            copy(&path, &killed.path);
+        }
+        let sound = fs::read(newest_log(&killed.path)).unwrap();
+        for at in (0..killed.guarded).step_by(killed.guarded / 7) {
+            let mut flipped = sound.clone();
+            flipped[at] ^= 0x10;
+            fs::write(newest_log(&killed.path), flipped).unwrap();
+            refused_for_ever(&killed, &["unreadable from"]);
+        }
+        fs::write(newest_log(&killed.path), sound).unwrap();
+        assert_eq!(open(&killed.path).unwrap().1.torn(), None);
     }
-    fs::write(newest_log(&killed.path), sound).unwrap();
-    assert_eq!(open(&killed.path).unwrap().1.torn(), None);
 }
 
 /// The state's row that one apply wrote must not vanish between others. RocksDB by itself takes an

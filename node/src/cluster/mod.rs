@@ -183,6 +183,7 @@ impl<G: Ground> Cluster<G> {
         {
             tracing::warn!(%error, "consensus did not end in order");
         }
+        self.0.folder.put_away();
     }
 
     /// The peers that are heard and believed, and what they can do.
