@@ -8,6 +8,7 @@
     reason = "a test fails by panicking, and writes what a test must damage"
 )]
 
+mod copied;
 mod entries;
 
 use std::{
@@ -16,6 +17,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use copied::copy;
 use entries::{append, id, indexes, vote};
 use openraft::{RaftLogReader as _, storage::RaftLogStorage as _};
 use raft_store::{
@@ -122,18 +124,6 @@ fn newest_log(path: &Path) -> PathBuf {
     logs.filter(|path| path.extension().is_some_and(|end| end == "log"))
         .max()
         .unwrap()
-}
-
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
-        let target = to.join(entry.file_name());
-        if entry.file_type().unwrap().is_dir() {
-            copy(&entry.path(), &target);
-        } else {
-            fs::copy(entry.path(), target).unwrap();
-        }
-    }
 }
 
 /// Refused with 65, by the name of the log, and again, with every byte as it was found.

@@ -12,6 +12,7 @@
     reason = "a test fails by panicking, and writes what a test must damage"
 )]
 
+mod copied;
 mod entries;
 
 use std::{
@@ -19,6 +20,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use copied::copy;
 use entries::{append, id, vote};
 use openraft::{RaftLogReader as _, storage::RaftLogStorage as _};
 use raft_store::{
@@ -48,18 +50,6 @@ enum Outcome {
     /// Entries up to the guard or later survived, in order; the rest is gone.
     Cut(u64),
     Refused(String),
-}
-
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
-        let target = to.join(entry.file_name());
-        if entry.file_type().unwrap().is_dir() {
-            copy(&entry.path(), &target);
-        } else {
-            fs::copy(entry.path(), target).unwrap();
-        }
-    }
 }
 
 fn files(folder: &Path, matches: impl Fn(&str) -> bool) -> Vec<PathBuf> {

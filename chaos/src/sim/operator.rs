@@ -1,27 +1,30 @@
 //! The operator: introduces keys, changes them, takes them out of service and back, and repeats what
 //! nobody answered. Some of the commands come once more, long after.
 
+mod enrolment;
+mod orders;
+
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use judge::history::{self, Action, Event, Mark, Told};
-use node::cluster::Drained;
+use judge::history::{Action, Event, Told};
 use node::dev::message::consensus;
-use raft_store::command::{Answer, Command, Edit, Enrolment, Import, Refusal};
-use raft_store::ledger::{Committed, Unavailable};
-use raft_store::state::{Chains, ReleaseMode, Role};
-use tezos::{Kind, Level, PublicKeyHash, Round};
-use tokio::time::{Instant, sleep};
+use raft_store::command::{Command, Edit, Refusal};
+use raft_store::state::ReleaseMode;
+use tezos::{Kind, Level, PublicKeyHash};
+use tokio::time::sleep;
+
+pub use enrolment::described;
+use enrolment::enrolment;
+use orders::Reply;
 
 use super::ask::{Patience, Question, SERVER_TIMEOUT, ask};
 use super::baker::slot;
 use super::dice::{Concern, Dice};
-use super::gate::Life;
-use super::host::{Host, Node};
+use super::host::Host;
 use super::keys::{Pair, pair};
 use super::network::Machine;
-use super::plan::{KeyPlan, MAINNET, OTHER_CHAIN};
-use super::witness;
+use super::plan::{KeyPlan, MAINNET};
 use super::world::{MACHINES, World};
 
 /// The operator of the cluster.
@@ -33,8 +36,6 @@ pub struct Operator {
     sent: Mutex<Vec<Command>>,
 }
 
-/// How long the operator waits for a commit, and for the drain.
-const WAITS: Duration = Duration::from_secs(3);
 /// The number under which the operator asks for signatures.
 const OPERATOR: u64 = 99;
 /// How the operator asks.
@@ -323,52 +324,6 @@ impl Operator {
         }
     }
 
-    /// Gives an order through one node, repeats it while its outcome is unknown, waits for the drain.
-    async fn order(&mut self, at: Machine, action: Action, command: Command) -> Told {
-        let order = self.world.history.next_order();
-        self.world.history.write(Event::Ordered { order, action });
-        self.remember(&command);
-        match self.commit(order, at, &command).await {
-            Some((at, committed)) => self.wait_for_drain(order, at, committed.entry.index).await,
-            None => Told::Refused,
-        }
-    }
-
-    /// Gets a command committed, and tells the judge what the operator is told. Gives where it was
-    /// committed; none if it was refused, or nobody knows.
-    async fn commit(
-        &mut self,
-        order: u64,
-        at: Machine,
-        command: &Command,
-    ) -> Option<(Machine, Committed)> {
-        let mut at = at;
-        let mut unknown = false;
-        for _attempt in 0..3 {
-            match self.propose(at, command).await {
-                Reply::Committed(committed) => {
-                    let entry = witness::entry(committed.entry);
-                    let decided = Event::Decided { order, entry };
-                    self.world.history.write(decided);
-                    self.told(order, Told::Committed);
-                    return Some((at, committed));
-                }
-                // An earlier attempt may have been the one that raised the generation.
-                Reply::Refused(_) if unknown => break,
-                Reply::Refused(_) => {
-                    self.told(order, Told::Refused);
-                    return None;
-                }
-                Reply::Unknown | Reply::Gone => unknown = true,
-            }
-            at = self.any();
-            sleep(Duration::from_millis(100)).await;
-        }
-        self.count("operator: outcome unknown");
-        self.told(order, Told::Unknown);
-        None
-    }
-
     fn remember(&self, command: &Command) {
         let mut sent = self.sent.lock().unwrap_or_else(PoisonError::into_inner);
         sent.push(command.clone());
@@ -376,48 +331,6 @@ impl Operator {
 
     fn any(&mut self) -> Machine {
         *self.dice.one_of(&MACHINES).unwrap_or(&Machine(1))
-    }
-
-    async fn wait_for_drain(&self, order: u64, at: Machine, index: u64) -> Told {
-        let drained = self.inside(at, move |cluster| async move {
-            cluster.drained(index, soon(WAITS)).await
-        });
-        match drained.await.as_ref().map(Drained::done) {
-            Some(true) => {
-                self.count("operator: drained");
-                self.told(order, Told::Drained);
-                Told::Drained
-            }
-            Some(false) | None => Told::Committed,
-        }
-    }
-
-    async fn propose(&self, at: Machine, command: &Command) -> Reply {
-        let command = command.clone();
-        let committed = self.inside(at, move |cluster| async move {
-            cluster.propose(command, soon(WAITS)).await
-        });
-        match committed.await {
-            Some(Ok(Committed {
-                answer: Answer::Refused(refusal),
-                ..
-            })) => Reply::Refused(refusal),
-            Some(Ok(committed)) => Reply::Committed(committed),
-            None | Some(Err(Unavailable::NotLeader { .. })) => Reply::Gone,
-            Some(Err(_nobody_knows)) => Reply::Unknown,
-        }
-    }
-
-    /// Runs on a node as its admin socket would; none if the node is down or goes.
-    async fn inside<T, F>(&self, at: Machine, what: impl FnOnce(Node) -> F) -> Option<T>
-    where
-        F: Future<Output = T> + Send + 'static,
-        T: Send + 'static,
-    {
-        let running = self.world.host(at)?.running()?;
-        let life: Arc<Life> = Arc::clone(&running.life);
-        let work = life.process().spawn(what(running.cluster));
-        life.outlives(work).await.ok()?.ok()
     }
 
     /// A key as one node sees it, which may be behind.
@@ -449,81 +362,4 @@ struct KeySeen {
     generation: u64,
     release: ReleaseMode,
     highest: Option<u32>,
-}
-
-/// What came of a command.
-enum Reply {
-    Committed(Committed),
-    Refused(Refusal),
-    Unknown,
-    /// Nothing was proposed, or the node went with what it knew.
-    Gone,
-}
-
-/// The key as the judge reads it.
-#[must_use]
-pub fn described(plan: &KeyPlan) -> Option<history::Key> {
-    let pair = pair(plan.curve, plan.set)?;
-    let key = pair.public().hash().to_string();
-    let burnt = |(level, round): (u32, Option<u32>)| {
-        let mark = |kind: Kind| Mark {
-            key: key.clone(),
-            chain: MAINNET.to_string(),
-            kind: witness::kind(kind),
-            level: level.into(),
-            round: round.unwrap_or(Round::MAX.get()).into(),
-            digest: String::new(),
-        };
-        Kind::ALL.iter().map(|kind| mark(*kind)).collect::<Vec<_>>()
-    };
-    let mut floors = vec![(MAINNET.to_string(), i64::from(plan.floor))];
-    if plan.floor == 0 {
-        floors.push((OTHER_CHAIN.to_string(), 0));
-    }
-    Some(history::Key {
-        public_key: pair.public().to_string(),
-        release: witness::release(plan.release),
-        floors,
-        burnt: plan.import.map(burnt).unwrap_or_default(),
-        key,
-    })
-}
-
-fn enrolment(
-    plan: &KeyPlan,
-    generation: u64,
-    import: Option<(u32, Option<u32>)>,
-) -> Option<Command> {
-    let pair = pair(plan.curve, plan.set)?;
-    let mut chains = [(MAINNET, Level::new(plan.floor)?)].into_iter().collect();
-    if plan.floor == 0 {
-        chains = [(MAINNET, Level::ZERO), (OTHER_CHAIN, Level::ZERO)]
-            .into_iter()
-            .collect();
-    }
-    let imports = import.and_then(|(level, round)| {
-        Some(Import {
-            chain: MAINNET,
-            kind: None,
-            level: Level::new(level)?,
-            round: round.and_then(Round::new),
-        })
-    });
-    Some(Command::Enrol(Box::new(Enrolment {
-        generation,
-        public_key: pair.public().clone(),
-        role: Role::Baker,
-        release: plan.release,
-        kinds: Kind::ALL.iter().copied().collect(),
-        operations: [].into(),
-        votes: [].into(),
-        chains: Chains::Listed(chains),
-        authorized: Vec::new(),
-        imports: imports.into_iter().collect(),
-    })))
-}
-
-fn soon(time: Duration) -> Instant {
-    let now = Instant::now();
-    now.checked_add(time).unwrap_or(now)
 }

@@ -15,7 +15,7 @@ use tokio::sync::watch;
 
 use super::{
     Database, StoreError,
-    check::Found,
+    check::{self, Found},
     rows::{self, COMMITTED, Family, PURGED, VOTE},
     sync::{Effect, Progress, Syncer, Waiter},
     torn::Torn,
@@ -164,8 +164,11 @@ impl RocksLog {
 
     /// The id of the entry at an index, unless it was purged or never there.
     pub(crate) fn id_at(&self, index: u64) -> Result<Option<LogId>, StoreError> {
-        let entries = self.read(index, Some(index), usize::MAX)?;
-        Ok(entries.first().map(|entry| entry.log_id))
+        let purged = self.bounds().purged;
+        if purged.is_some_and(|purged| index <= purged.index) {
+            return Ok(None);
+        }
+        check::id_at(&self.shared.database, index)
     }
 
     pub(super) fn bounds(&self) -> std::sync::MutexGuard<'_, Bounds> {
