@@ -89,6 +89,7 @@ async fn run(
     let reopening = audit.clone().map(signals::reopen_on_hangup).transpose();
     let reopening = reopening.map_err(|error| io("cannot catch signals", &error))?;
     let opened = open(&config, folder, audit.clone()).await?;
+    keyring.start(&config.data_dir, config.times.sign);
     let cluster = opened.cluster.clone();
     let drain = Drain::new(config.times.clone());
     let socket = config.admin_socket();

@@ -16,7 +16,8 @@ pub(super) fn init(file: &Path) -> Result<(), Failure> {
     let config = Config::load(file)?;
     let made = Folder::create(&config.data_dir);
     // Also beside a node that is there already: a crash may have come between it and these.
-    for KeySource::File { folder, .. } in config.keys.iter().filter(|_| config.data_dir.is_dir()) {
+    let sources = config.keys.iter().filter(|_| config.data_dir.is_dir());
+    for folder in sources.filter_map(KeySource::folder) {
         disk::create_folder(folder).map_err(|error| {
             Failure::new(Exit::Io, format!("cannot make the key folder: {error}"))
         })?;

@@ -25,7 +25,7 @@ pub use exit::{Exit, Failure};
 use crate::admin::AdminClient;
 use crate::audit::Audit;
 use crate::config::Config;
-use crate::{dev, run};
+use crate::{dev, keys, run};
 
 /// Quorate: a Tezos remote signer on three nodes that cannot double-sign and does not go down.
 #[derive(Debug, Parser)]
@@ -70,6 +70,9 @@ enum Command {
     Config(ConfigCommand),
     /// How this node is.
     Status(status::Args),
+    /// Hold a PKCS#11 module for the node that started this process.
+    #[command(name = keys::token::COMMAND, hide = true)]
+    Pkcs11Module,
 }
 
 #[derive(Debug, Subcommand)]
@@ -94,6 +97,7 @@ pub fn main() -> ExitCode {
     let done = match cli.command {
         // On this very thread: the children's parent-death signal follows the thread.
         Command::Dev(args) => return dev::run(args),
+        Command::Pkcs11Module => return hsm::child::main(),
         Command::Node => run::node(&cli.config),
         Command::Init => init::init(&cli.config),
         Command::Cluster(command) => command.run(&cli.config),

@@ -1,8 +1,14 @@
 //! Where this node finds secrets: `[[keys]]`. What a key may sign is agreed state, not config.
 
+mod password;
+mod token;
+
 use std::path::{Path, PathBuf};
 
 use toml::Spanned;
+
+pub use password::PasswordSource;
+pub use token::TokenSource;
 
 use super::fault::Checker;
 use super::{beside, raw};
@@ -17,17 +23,44 @@ pub enum KeySource {
         /// Where the password of its files is.
         password: PasswordSource,
     },
+    /// A PKCS#11 token: its keys never leave it.
+    Pkcs11(TokenSource),
+    /// A folder of secret keys that only a key of a PKCS#11 token opens.
+    Sealed {
+        /// The folder; default `<data_dir>/sealed`.
+        folder: PathBuf,
+        /// The token.
+        token: TokenSource,
+        /// The label of the AES key in it.
+        sealing_key: String,
+    },
 }
 
-/// Where a password comes from. Never an argument and never the configuration file itself.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub enum PasswordSource {
-    /// The first line of a file that only its owner can read.
-    File(PathBuf),
-    /// The systemd credential of that name, in `$CREDENTIALS_DIRECTORY`.
-    Credential(String),
-    /// The environment variable of that name.
-    Variable(String),
+/// What `sealing_key` is if nothing is said.
+const SEALING_KEY: &str = "quorate-seal";
+
+impl KeySource {
+    /// The folder of its files, if it has one.
+    #[must_use]
+    pub fn folder(&self) -> Option<&Path> {
+        match self {
+            Self::File { folder, .. } | Self::Sealed { folder, .. } => Some(folder),
+            Self::Pkcs11(_) => None,
+        }
+    }
+
+    /// The environment variables that hold a secret of it.
+    #[must_use]
+    pub fn secret_variable(&self) -> Option<&str> {
+        let source = match self {
+            Self::File { password, .. } => password,
+            Self::Pkcs11(token) | Self::Sealed { token, .. } => &token.pin,
+        };
+        match source {
+            PasswordSource::Variable(name) => Some(name),
+            PasswordSource::File(_) | PasswordSource::Credential(_) => None,
+        }
+    }
 }
 
 pub(super) fn check(
@@ -39,94 +72,108 @@ pub(super) fn check(
     let mut sources: Vec<KeySource> = Vec::new();
     for (index, keys) in raw.iter().enumerate() {
         let at = format!("keys.{index}");
-        let known = backend(keys.backend.as_ref(), &at, checker);
-        let password = password(keys, &at, folder, checker);
-        let place = match &keys.folder {
-            Some(path) => beside(folder, path.get_ref()),
-            None => data_dir.join("keys"),
+        let Some(source) = source(keys, &at, data_dir, folder, checker) else {
+            continue;
         };
-        let taken = sources
-            .iter()
-            .any(|KeySource::File { folder, .. }| *folder == place);
-        if taken {
+        let place = source.folder();
+        if place.is_some() && sources.iter().any(|other| other.folder() == place) {
             checker.fault(
                 keys.folder.as_ref().map(Spanned::span),
                 &format!("{at}.folder"),
                 format!(
                     "{} is already the folder of another [[keys]]",
-                    place.display()
+                    place.unwrap_or(Path::new("")).display()
                 ),
                 "give each [[keys]] its own folder",
             );
         }
-        if let (true, Some(password)) = (known, password) {
-            sources.push(KeySource::File {
-                folder: place,
-                password,
-            });
-        }
+        sources.push(source);
     }
     sources
 }
 
-fn backend(raw: Option<&Spanned<String>>, at: &str, checker: &mut Checker<'_>) -> bool {
-    let (span, wrong) = match raw {
-        Some(word) if word.get_ref() == "file" => return true,
-        Some(word) => (
-            Some(word.span()),
-            format!("{:?} is not a known backend", word.get_ref()),
-        ),
-        None => (None, "is missing".to_owned()),
-    };
-    checker.fault(
-        span,
-        &format!("{at}.backend"),
-        wrong,
-        "write backend = \"file\"",
-    );
-    false
-}
-
-fn password(
+fn source(
     raw: &raw::Keys,
     at: &str,
+    data_dir: &Path,
     folder: &Path,
     checker: &mut Checker<'_>,
-) -> Option<PasswordSource> {
-    let file = raw.password_file.as_ref();
-    let credential = raw.password_credential.as_ref();
-    let variable = raw.password_variable.as_ref();
-    let mut fault = |span, wrong: &str| {
-        checker.fault(
-            span,
-            &format!("{at}.password_file"),
-            wrong,
-            "write exactly one of password_file, password_credential and password_variable",
-        );
-        None
+) -> Option<KeySource> {
+    const WRITE: &str = "write backend = \"file\", \"pkcs11\" or \"sealed\"";
+    let place = |default: &str| match &raw.folder {
+        Some(path) => beside(folder, path.get_ref()),
+        None => data_dir.join(default),
     };
-    match (file, credential, variable) {
-        (Some(path), None, None) => Some(PasswordSource::File(beside(folder, path.get_ref()))),
-        (None, Some(name), None) if is_plain(name.get_ref()) => {
-            Some(PasswordSource::Credential(name.get_ref().clone()))
+    let backend = raw.backend.as_ref();
+    match backend.map(|word| word.get_ref().as_str()) {
+        Some("file") => {
+            foreign(raw, at, &token::FIELDS, checker);
+            foreign(raw, at, &["sealing_key"], checker);
+            let password = password::PASSWORD.check(raw, at, folder, checker)?;
+            let folder = place("keys");
+            Some(KeySource::File { folder, password })
         }
-        (None, None, Some(name)) if is_plain(name.get_ref()) => {
-            Some(PasswordSource::Variable(name.get_ref().clone()))
+        Some("pkcs11") => {
+            foreign(raw, at, &password::FIELDS, checker);
+            foreign(raw, at, &["folder", "sealing_key"], checker);
+            token::check(raw, at, folder, checker).map(KeySource::Pkcs11)
         }
-        (None, Some(name), None) | (None, None, Some(name)) => fault(
-            Some(name.span()),
-            "a name here is letters, digits, '.', '-' and '_'",
-        ),
-        (None, None, None) => fault(None, "no source of the password is named"),
-        (first, second, third) => fault(
-            third.or(second).or(first).map(Spanned::span),
-            "more than one source of the password is named",
-        ),
+        Some("sealed") => {
+            foreign(raw, at, &password::FIELDS, checker);
+            foreign(raw, at, &["key", "sessions"], checker);
+            let token = token::check(raw, at, folder, checker)?;
+            let sealing_key = raw.sealing_key.as_ref();
+            let sealing_key = sealing_key.map_or(SEALING_KEY, |label| label.get_ref());
+            Some(KeySource::Sealed {
+                folder: place("sealed"),
+                token,
+                sealing_key: sealing_key.to_owned(),
+            })
+        }
+        Some(other) => {
+            let wrong = format!("{other:?} is not a known backend");
+            let span = backend.map(Spanned::span);
+            checker.fault(span, &format!("{at}.backend"), wrong, WRITE);
+            None
+        }
+        None => {
+            checker.fault(None, &format!("{at}.backend"), "is missing", WRITE);
+            None
+        }
     }
 }
 
-/// Credential names become file names and variable names, so neither may hold a separator.
-fn is_plain(name: &str) -> bool {
-    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
-    !name.is_empty() && name != "." && name != ".." && name.chars().all(plain)
+/// A field that means nothing to this backend was meant for something, so it is no trifle.
+fn foreign(raw: &raw::Keys, at: &str, fields: &[&str], checker: &mut Checker<'_>) {
+    let text = |text: &raw::Text| text.as_ref().map(Spanned::span);
+    let number = |number: &raw::Number| number.as_ref().map(Spanned::span);
+    let written = [
+        ("folder", text(&raw.folder)),
+        ("password_file", text(&raw.password_file)),
+        ("password_credential", text(&raw.password_credential)),
+        ("password_variable", text(&raw.password_variable)),
+        ("module", text(&raw.module)),
+        ("uri", text(&raw.uri)),
+        ("token", text(&raw.token)),
+        ("serial", text(&raw.serial)),
+        ("slot", number(&raw.slot)),
+        ("pin_file", text(&raw.pin_file)),
+        ("pin_credential", text(&raw.pin_credential)),
+        ("pin_variable", text(&raw.pin_variable)),
+        ("sessions", number(&raw.sessions)),
+        ("sealing_key", text(&raw.sealing_key)),
+        ("environment", raw.environment.as_ref().map(Spanned::span)),
+        ("key", raw.key.first().map(Spanned::span)),
+    ];
+    for (field, span) in written {
+        if span.is_some() && fields.contains(&field) {
+            let backend = raw.backend.as_ref().map_or("", |word| word.get_ref());
+            checker.fault(
+                span,
+                &format!("{at}.{field}"),
+                format!("means nothing to backend {backend:?}"),
+                "remove it, or correct the backend",
+            );
+        }
+    }
 }

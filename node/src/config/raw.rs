@@ -3,6 +3,8 @@
 //! Nothing outside `config` sees these; only the checked [`super::Config`] travels. Fields are
 //! optional so that a missing one is told together with every other fault, not instead of them.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 use toml::Spanned;
 
@@ -87,6 +89,7 @@ pub(super) struct Times {
     pub(super) rpc_timeout_ms: Number,
     pub(super) hold_ms: Number,
     pub(super) deadline_ms: Number,
+    pub(super) sign_ms: Number,
     pub(super) hello_every_ms: Number,
     pub(super) no_leader_grace_ms: Number,
     pub(super) transfer_pause_ms: Number,
@@ -102,6 +105,27 @@ pub(super) struct Keys {
     pub(super) password_file: Text,
     pub(super) password_credential: Text,
     pub(super) password_variable: Text,
+    pub(super) module: Text,
+    pub(super) uri: Text,
+    pub(super) token: Text,
+    pub(super) serial: Text,
+    pub(super) slot: Number,
+    pub(super) pin_file: Text,
+    pub(super) pin_credential: Text,
+    pub(super) pin_variable: Text,
+    pub(super) sessions: Number,
+    pub(super) sealing_key: Text,
+    pub(super) environment: Option<Spanned<BTreeMap<String, String>>>,
+    #[serde(default)]
+    pub(super) key: Vec<Spanned<Key>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Key {
+    pub(super) id: Text,
+    pub(super) label: Text,
+    pub(super) public_key_hash: Text,
 }
 
 #[derive(Debug, Default, Deserialize)]

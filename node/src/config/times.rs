@@ -10,7 +10,7 @@ use super::raw;
 /// How long things take at most, and how often they happen. The defaults suit a quiet LAN.
 ///
 /// **Invariant:** `2 x heartbeat < election_min`, `rpc_timeout < election_min < election_max`,
-/// `2 x election_max <= hold < deadline`, `hold < no_leader_grace`. The fields are public because
+/// `2 x election_max <= hold < deadline`, `hold < no_leader_grace`, `sign + election_max < deadline`. The fields are public because
 /// [`Times`] is plain data; a file that breaks the order does not become one.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Times {
@@ -31,6 +31,9 @@ pub struct Times {
     pub hold: Duration,
     /// How long a request may take from its last byte in to its answer; default 2.0 s.
     pub deadline: Duration,
+    /// How long an HSM may take for one signature before its module counts as hung, and another node
+    /// is to lead; default 700 ms, so that a request that met it still has time for the other node.
+    pub sign: Duration,
     /// How often each pair of nodes exchanges `hello`; default 500 ms.
     pub hello_every: Duration,
     /// How long a node without a leader stays ready, so that one election does not flip it;
@@ -54,6 +57,7 @@ impl Default for Times {
             rpc_timeout: Duration::from_millis(300),
             hold: Duration::from_millis(1_200),
             deadline: Duration::from_millis(2_000),
+            sign: Duration::from_millis(700),
             hello_every: Duration::from_millis(500),
             no_leader_grace: Duration::from_millis(3_000),
             transfer_pause: Duration::from_millis(10_000),
@@ -87,6 +91,7 @@ pub(super) fn check(raw: &raw::Times, checker: &mut Checker<'_>) -> Times {
         ),
         ("hold_ms", &raw.hold_ms, &mut times.hold),
         ("deadline_ms", &raw.deadline_ms, &mut times.deadline),
+        ("sign_ms", &raw.sign_ms, &mut times.sign),
         (
             "hello_every_ms",
             &raw.hello_every_ms,
@@ -170,6 +175,12 @@ fn check_order(times: &Times, raw: &raw::Times, checker: &mut Checker<'_>) {
         ),
         ("hold_ms", times.hold, "deadline_ms", times.deadline),
         (
+            "sign_ms and election_max_ms together",
+            times.sign.saturating_add(times.election_max),
+            "deadline_ms",
+            times.deadline,
+        ),
+        (
             "hold_ms",
             times.hold,
             "no_leader_grace_ms",
@@ -209,6 +220,7 @@ fn span_of(raw: &raw::Times, name: &str) -> Option<std::ops::Range<usize>> {
         "election_min_ms" => &raw.election_min_ms,
         "election_max_ms" | "twice election_max_ms" => &raw.election_max_ms,
         "hold_ms" => &raw.hold_ms,
+        "sign_ms and election_max_ms together" => &raw.sign_ms,
         "deadline_ms" => &raw.deadline_ms,
         "hello_every_ms" => &raw.hello_every_ms,
         "no_leader_grace_ms" => &raw.no_leader_grace_ms,

@@ -72,6 +72,14 @@ pub enum KeyFault {
         /// The key it holds.
         found: PublicKeyHash,
     },
+    /// A PKCS#11 module that is not there.
+    #[error("cannot use the PKCS#11 module {}: {source}; correct `module` in node.toml, or install it", path.display())]
+    NoModule {
+        /// The shared library.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
     /// One key in two places.
     #[error("{key} is in two key folders; remove {}", path.display())]
     Twice {
@@ -90,6 +98,7 @@ impl KeyFault {
             Self::Damaged { .. } | Self::Misnamed { .. } => Exit::Damaged,
             Self::Unreadable { .. } => Exit::Io,
             Self::NoFolder { .. }
+            | Self::NoModule { .. }
             | Self::Exposed { .. }
             | Self::Unencrypted { .. }
             | Self::Twice { .. } => Exit::Config,

@@ -1,34 +1,53 @@
 //! All the secrets of this node, by the hash of their public key.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, RwLock};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::path::Path;
+use std::sync::{Arc, OnceLock, RwLock};
+use std::time::Duration;
 
+use hsm::parent::Module;
 use raft_store::state::ReleaseMode;
 use tezos::{PublicKey, PublicKeyHash};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
 
 use super::file::{self, FileSigner};
+use super::token::{self, TokenSigner};
 use super::{KeyFault, KeyFaults, SignFailure, Signer};
-use crate::config::KeySource;
+use crate::config::{KeySource, TokenSource};
 
 type Signers = BTreeMap<PublicKeyHash, Arc<dyn Signer>>;
 
 /// All the secrets of this node.
 pub struct Keyring {
     sources: Vec<KeySource>,
+    /// The keys that are in this process.
     signers: RwLock<Arc<Signers>>,
+    /// The modules whose keys are not; empty until they are started.
+    tokens: OnceLock<Tokens>,
+    /// Counts what changed in what this node can sign.
+    changes: watch::Sender<u64>,
+}
+
+/// The running modules, and the tasks that hear of their changes.
+struct Tokens {
+    modules: Vec<Arc<Module>>,
+    _hearing: JoinSet<()>,
 }
 
 impl std::fmt::Debug for Keyring {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let keys = self.public_keys();
         f.debug_set()
-            .entries(self.signers().keys().map(ToString::to_string))
+            .entries(keys.iter().map(|key| key.hash().to_string()))
             .finish()
     }
 }
 
 impl Keyring {
-    /// Opens every key of every source. Each takes some tens of milliseconds, by design of the
-    /// format.
+    /// Opens every key of every source that is in files, each of which takes some tens of
+    /// milliseconds by design of the format, and looks whether the others could be opened.
     ///
     /// # Errors
     /// Every fault at once.
@@ -37,10 +56,12 @@ impl Keyring {
         Ok(Self {
             sources: sources.to_vec(),
             signers: RwLock::new(Arc::new(signers)),
+            tokens: OnceLock::new(),
+            changes: watch::Sender::new(0),
         })
     }
 
-    /// A keyring of these signers, which come from no file.
+    /// A keyring of these signers, which come from no source.
     pub fn of(signers: impl IntoIterator<Item = Arc<dyn Signer>>) -> Self {
         let signers = signers
             .into_iter()
@@ -48,20 +69,69 @@ impl Keyring {
         Self {
             sources: Vec::new(),
             signers: RwLock::new(Arc::new(signers.collect())),
+            tokens: OnceLock::new(),
+            changes: watch::Sender::new(0),
         }
     }
 
-    /// Opens the sources again, for keys that came since. On a fault the old keys stay.
+    /// Starts the modules of all tokens; a token that cannot be opened is tried again for as long as
+    /// this lives. `sign` is how long one signature may take. Needs a running tokio runtime.
+    pub fn start(&self, data_dir: &Path, sign: Duration) {
+        let secrets = self.sources.iter().filter_map(KeySource::secret_variable);
+        let secrets: BTreeSet<String> = secrets.map(str::to_owned).collect();
+        let mut hearing = JoinSet::new();
+        let modules = tokens(&self.sources).map(|source| {
+            let module = Arc::new(token::start(source, &secrets, data_dir, sign));
+            let (mut standing, changes) = (module.standing(), self.changes.clone());
+            hearing.spawn(async move {
+                while standing.changed().await.is_ok() {
+                    changes.send_modify(|count| *count = count.wrapping_add(1));
+                }
+            });
+            module
+        });
+        let modules = modules.collect();
+        let started = Tokens {
+            modules,
+            _hearing: hearing,
+        };
+        // Started twice, the first ones go on.
+        self.tokens.set(started).ok();
+    }
+
+    /// Changes whenever what this node can sign may have.
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
+    }
+
+    fn modules(&self) -> impl Iterator<Item = &Arc<Module>> {
+        self.tokens
+            .get()
+            .into_iter()
+            .flat_map(|tokens| &tokens.modules)
+    }
+
+    /// Opens the sources again, for keys that came since. On a fault the old keys stay. A token that
+    /// cannot be used is tried again at once, with a PIN that it refused before too.
     ///
     /// # Errors
     /// Every fault at once.
     pub fn reload(&self) -> Result<(), KeyFaults> {
+        for module in self.modules() {
+            if module.standing().borrow().trouble.is_some() {
+                module
+                    .retry()
+                    .map_err(|what| KeyFaults(vec![KeyFault::NoPassword { what }]))?;
+            }
+        }
         if !self.sources.is_empty() {
             let signers = Arc::new(open_all(&self.sources)?);
             *self
                 .signers
                 .write()
                 .unwrap_or_else(std::sync::PoisonError::into_inner) = signers;
+            self.changes
+                .send_modify(|count| *count = count.wrapping_add(1));
         }
         Ok(())
     }
@@ -78,24 +148,48 @@ impl Keyring {
         key: &PublicKeyHash,
         release: ReleaseMode,
     ) -> Result<Arc<dyn Signer>, SignFailure> {
-        let signers = self.signers();
-        let signer = signers
-            .get(key)
-            .ok_or(SignFailure::NoSigner { key: *key })?;
+        let signer = self.find(key)?;
         match (release, signer.deterministic()) {
-            (ReleaseMode::AfterCommit, true) | (ReleaseMode::AfterRecord, _) => {
-                Ok(Arc::clone(signer))
-            }
+            (ReleaseMode::AfterCommit, true) | (ReleaseMode::AfterRecord, _) => Ok(signer),
             (ReleaseMode::AfterCommit, false) => Err(SignFailure::NotDeterministic { key: *key }),
         }
     }
 
-    /// The public keys of all secrets here.
+    fn find(&self, key: &PublicKeyHash) -> Result<Arc<dyn Signer>, SignFailure> {
+        if let Some(signer) = self.signers().get(key) {
+            return Ok(Arc::clone(signer));
+        }
+        let mut troubles = Vec::new();
+        for module in self.modules() {
+            let standing = module.standing();
+            let standing = standing.borrow();
+            if let Some(public_key) = standing.keys.get(key) {
+                let module = Arc::clone(module);
+                return Ok(Arc::new(TokenSigner::new(module, public_key.clone())));
+            }
+            troubles.extend(standing.trouble.iter().map(ToString::to_string));
+            troubles.extend(standing.refused.iter().map(|refused| refused.why.clone()));
+        }
+        match troubles.is_empty() {
+            true => Err(SignFailure::NoSigner { key: *key }),
+            false => Err(SignFailure::TokenAway {
+                key: *key,
+                what: troubles.join("; "),
+            }),
+        }
+    }
+
+    /// The public keys of all secrets that could be used now.
     pub fn public_keys(&self) -> Vec<PublicKey> {
-        self.signers()
-            .values()
-            .map(|signer| signer.public_key().clone())
-            .collect()
+        let mut keys: BTreeMap<PublicKeyHash, PublicKey> = self
+            .signers()
+            .iter()
+            .map(|(hash, signer)| (*hash, signer.public_key().clone()))
+            .collect();
+        for module in self.modules() {
+            keys.extend(module.standing().borrow().keys.clone());
+        }
+        keys.into_values().collect()
     }
 
     fn signers(&self) -> Arc<Signers> {
@@ -112,7 +206,13 @@ fn open_all(sources: &[KeySource]) -> Result<Signers, KeyFaults> {
     let mut signers = Signers::new();
     let mut faults = Vec::new();
     for source in sources {
-        let KeySource::File { folder, password } = source;
+        let (folder, password) = match source {
+            KeySource::File { folder, password } => (folder, password),
+            KeySource::Pkcs11(token) | KeySource::Sealed { token, .. } => {
+                faults.extend(could_open(token));
+                continue;
+            }
+        };
         let files = match file::list(folder) {
             Ok(files) => files,
             Err(fault) => {
@@ -148,4 +248,23 @@ fn open_all(sources: &[KeySource]) -> Result<Signers, KeyFaults> {
     } else {
         Err(KeyFaults(faults))
     }
+}
+
+fn tokens(sources: &[KeySource]) -> impl Iterator<Item = &TokenSource> {
+    sources.iter().filter_map(|source| match source {
+        KeySource::Pkcs11(token) => Some(token),
+        KeySource::File { .. } | KeySource::Sealed { .. } => None,
+    })
+}
+
+/// What keeps a token from being opened at any time: a library that is not there, a PIN that cannot
+/// be read. Everything else may pass, and is tried again.
+fn could_open(token: &TokenSource) -> Vec<KeyFault> {
+    let module = File::open(&token.module)
+        .err()
+        .map(|source| KeyFault::NoModule {
+            path: token.module.clone(),
+            source,
+        });
+    module.into_iter().chain(token.pin.read().err()).collect()
 }

@@ -1,12 +1,15 @@
 //! The secrets of this node, and the only way to use them: a [`Signer`] takes a grant or a permit
 //! and signs what that grant owns.
 //!
-//! **Invariant:** nothing here signs bytes. There is no function that takes a message and a key.
+//! **Invariant:** nothing here signs bytes for anybody: what takes a message and a key is private to
+//! the signer that took the message out of a grant or a permit.
 
 mod fault;
 pub mod file;
 mod keyring;
 pub mod password;
+pub mod pin;
+pub mod token;
 
 #[cfg(test)]
 mod tests;
@@ -45,6 +48,14 @@ pub enum SignFailure {
     NoSigner {
         /// The key.
         key: PublicKeyHash,
+    },
+    /// The token that may hold the secret cannot be used now.
+    #[error("this node cannot sign with {key} now: {what}")]
+    TokenAway {
+        /// The key.
+        key: PublicKeyHash,
+        /// What keeps each of this node's tokens from it.
+        what: String,
     },
     /// The key is enrolled `after_commit`, and this node's backend gives another signature each time.
     #[error(

@@ -10,7 +10,7 @@ use tokio::time::sleep;
 use crate::cluster::{Ability, Cluster};
 use crate::keys::Keyring;
 
-/// Looks `every` so often, and when `draining` turns, and tells the cluster and `told`, until it is
+/// Looks `every` so often, when a token comes or goes, and when `draining` turns, and tells the cluster and `told`, until it is
 /// aborted.
 pub async fn watch<G: Ground>(
     cluster: Cluster<G>,
@@ -19,7 +19,9 @@ pub async fn watch<G: Ground>(
     told: watch::Sender<Ability>,
     every: Duration,
 ) {
+    let mut changes = keyring.changes();
     loop {
+        changes.borrow_and_update();
         let ability = look(&cluster, &keyring, *draining.borrow_and_update());
         cluster.set_ability(ability.clone());
         told.send_if_modified(|now| {
@@ -31,6 +33,8 @@ pub async fn watch<G: Ground>(
             // In this order, so that a simulation goes the same way every time.
             biased;
             () = sleep(every) => {}
+            // The keyring lives as long as this, so there is always somebody who may tell.
+            _ = changes.changed() => {}
             changed = draining.changed() => {
                 if changed.is_err() {
                     return;

@@ -190,6 +190,10 @@ fn source(config: &Config, number: usize) -> Result<(&Path, &PasswordSource), Fa
     let index = number.checked_sub(1);
     match index.and_then(|index| config.keys.get(index)) {
         Some(KeySource::File { folder, password }) => Ok((folder, password)),
+        Some(KeySource::Pkcs11(_) | KeySource::Sealed { .. }) => {
+            let what = format!("[[keys]] number {number} of the configuration is no key folder");
+            Err(Failure::new(Exit::Config, what))
+        }
         None => {
             let what = format!("the configuration has no [[keys]] number {number}; add one");
             Err(Failure::new(Exit::Config, what))

@@ -1,0 +1,130 @@
+//! From a process to keys that sign: find the token, log in, find the keys. The same steps at the
+//! start, after a lost session, and in a fresh process.
+
+use super::process::Process;
+use super::{Place, SharedGuard};
+use crate::wire::{Ask, Found, PinState, Said, Token};
+use crate::{KeyName, Pin, Trouble, TroubleKind};
+
+/// Takes all steps.
+///
+/// # Errors
+/// The first step that fails. A PIN that was refused is remembered before this returns.
+pub(super) async fn connect(
+    process: &Process,
+    place: &Place,
+    guard: &SharedGuard,
+) -> Result<(Token, Vec<Found>), Trouble> {
+    let token = log_in(process, place, guard).await?;
+    let wanted: Vec<KeyName> = place.keys.iter().map(|key| key.name.clone()).collect();
+    let sessions = place.sessions;
+    let ask = Ask::Keys { wanted, sessions };
+    match process.ask(ask, &[], place.within.connect).await? {
+        (Said::Keys(found), _) => Ok((token, found)),
+        (other, _) => Err(unfitting(&other)),
+    }
+}
+
+/// Finds the token and logs in.
+///
+/// # Errors
+/// The first step that fails.
+pub(super) async fn log_in(
+    process: &Process,
+    place: &Place,
+    guard: &SharedGuard,
+) -> Result<Token, Trouble> {
+    let (module, name) = (place.module.clone(), place.token.clone());
+    let ask = Ask::Open {
+        module,
+        token: name,
+    };
+    let token = match process.ask(ask, &[], place.within.connect).await? {
+        (Said::Opened(token), _) => token,
+        (other, _) => return Err(unfitting(&other)),
+    };
+    let pin = may_try(guard, &token).await?;
+    match process
+        .ask(Ask::Login, pin.as_bytes(), place.within.connect)
+        .await
+    {
+        Ok(_) => Ok(token),
+        Err(trouble) if trouble.kind == TroubleKind::PinRejected => {
+            Err(remember(guard, token, pin, trouble).await)
+        }
+        Err(trouble) => Err(trouble),
+    }
+}
+
+/// The PIN, if nothing says that trying it could lock the token.
+async fn may_try(guard: &SharedGuard, token: &Token) -> Result<Pin, Trouble> {
+    let Token { label, serial, .. } = token;
+    let barred = |what: String| Trouble::new(TroubleKind::PinBarred, what);
+    match token.pin {
+        PinState::Fine => {}
+        PinState::Locked => {
+            return Err(barred(format!(
+                "token {label:?} (serial {serial}) says that its user PIN is locked: unlock it as \
+                 its security officer, then run `quorate key reload`"
+            )));
+        }
+        PinState::FinalTry => {
+            return Err(barred(format!(
+                "token {label:?} (serial {serial}) locks with the next wrong PIN \
+                 (CKF_USER_PIN_FINAL_TRY), so none is tried: log in once by hand with the right \
+                 one, then run `quorate key reload`"
+            )));
+        }
+        PinState::Missing => {
+            return Err(barred(format!(
+                "token {label:?} (serial {serial}) has no user PIN yet: set it as its security \
+                 officer, then run `quorate key reload`"
+            )));
+        }
+    }
+    let (guard, seen) = (guard.clone(), token.clone());
+    let read = tokio::task::spawn_blocking(move || {
+        let pin = guard.read()?;
+        let rejected = guard.was_rejected(&seen, &pin)?;
+        Ok::<_, String>((pin, rejected))
+    });
+    match read.await {
+        Ok(Ok((pin, false))) => Ok(pin),
+        Ok(Ok((_, true))) => Err(barred(format!(
+            "token {label:?} (serial {serial}) has refused this PIN before, so it is not tried \
+             again: put the right one into its source; if the token was given this PIN since, \
+             run `quorate key reload`"
+        ))),
+        Ok(Err(what)) => Err(barred(what)),
+        Err(ended) => Err(barred(format!("reading the PIN ended: {ended}"))),
+    }
+}
+
+async fn remember(guard: &SharedGuard, token: Token, pin: Pin, trouble: Trouble) -> Trouble {
+    let Token { label, serial, .. } = token.clone();
+    let guard = guard.clone();
+    let kept = tokio::task::spawn_blocking(move || guard.reject(&token, &pin)).await;
+    let what = match kept.map_err(|ended| ended.to_string()).flatten() {
+        Ok(()) => {
+            "this PIN is not tried again, by no process of this node: put the right one into its \
+             source"
+        }
+        // The process that goes on remembers it all the same.
+        Err(_not_kept) => {
+            "and that could not be written down: stop this node before it starts again"
+        }
+    };
+    Trouble {
+        kind: TroubleKind::PinRejected,
+        what: format!(
+            "token {label:?} (serial {serial}) refuses the PIN ({}); {what}",
+            trouble.what
+        ),
+    }
+}
+
+pub(super) fn unfitting(said: &Said) -> Trouble {
+    let what =
+        format!("the process of the module answered something else than it was asked: {said:?}");
+    Trouble::new(TroubleKind::Process, what)
+}

@@ -1,0 +1,225 @@
+//! The process that holds a module, as its parent has it.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream as StdStream;
+use std::os::unix::process::CommandExt as _;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::UnixStream;
+use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::sync::oneshot;
+use tokio::time::{Instant, timeout, timeout_at};
+use zeroize::Zeroizing;
+
+use super::Launch;
+use crate::wire::{self, Answer, Ask, Question, Said};
+use crate::{Trouble, TroubleKind};
+
+/// What an answer brings.
+pub(super) type Given = (Said, Zeroizing<Vec<u8>>);
+
+/// How long the kernel may take to tell how a process ended whose socket has.
+const BURIAL: Duration = Duration::from_secs(1);
+
+/// A running process. Dropping it kills it.
+#[derive(Debug)]
+pub(super) struct Process {
+    out: tokio::sync::Mutex<OwnedWriteHalf>,
+    waiting: Arc<Mutex<Waiting>>,
+    next: AtomicU64,
+    handle: OwnedFd,
+}
+
+/// Who waits for an answer; or how the process ended.
+#[derive(Debug)]
+enum Waiting {
+    Alive(BTreeMap<u64, oneshot::Sender<Result<Given, Trouble>>>),
+    Ended(Trouble),
+}
+
+impl Process {
+    /// Starts it.
+    ///
+    /// # Errors
+    /// If the program cannot be started.
+    pub(super) async fn start(launch: &Launch) -> Result<Self, Trouble> {
+        let failed = |error: io::Error| {
+            let what = format!("cannot start {}: {error}", launch.program.display());
+            Trouble::new(TroubleKind::Process, what)
+        };
+        let (ours, theirs) = StdStream::pair().map_err(failed)?;
+        ours.set_nonblocking(true).map_err(failed)?;
+        let (read, out) = UnixStream::from_std(ours).map_err(failed)?.into_split();
+        let (born, birth) = oneshot::channel();
+        let (died, death) = oneshot::channel();
+        let mut command = command(launch, theirs);
+        // A thread of its own that lives as long as the process: the kernel ends the process with
+        // the thread that started it, and threads of a runtime come and go.
+        thread::Builder::new()
+            .name("hsm".to_owned())
+            .spawn(move || hold(&mut command, born, died))
+            .map_err(failed)?;
+        let handle = birth
+            .await
+            .map_err(|_gone| failed(io::ErrorKind::Other.into()))?;
+        let waiting = Arc::new(Mutex::new(Waiting::Alive(BTreeMap::new())));
+        tokio::spawn(listen(read, death, Arc::clone(&waiting)));
+        Ok(Self {
+            out: tokio::sync::Mutex::new(out),
+            waiting,
+            next: AtomicU64::new(0),
+            handle: handle.map_err(failed)?,
+        })
+    }
+
+    /// Asks, and waits for the answer.
+    ///
+    /// # Errors
+    /// What the module said; [`TroubleKind::Process`] if the process is gone; [`TroubleKind::Late`] if
+    /// it did not answer in time.
+    pub(super) async fn ask(
+        &self,
+        ask: Ask,
+        bytes: &[u8],
+        within: Duration,
+    ) -> Result<Given, Trouble> {
+        let asked = format!("{ask:?}");
+        let now = Instant::now();
+        let by = now.checked_add(within).unwrap_or(now);
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        let question = wire::encode(&Question { number, ask }, bytes).map_err(lost)?;
+        let (tell, told) = oneshot::channel();
+        match &mut *lock(&self.waiting) {
+            Waiting::Alive(waiting) => drop(waiting.insert(number, tell)),
+            Waiting::Ended(trouble) => return Err(trouble.clone()),
+        }
+        let answered = timeout_at(by, async {
+            // A process that ended is told by its listener, with how it ended.
+            self.out.lock().await.write_all(&question).await.ok();
+            told.await
+        });
+        match answered.await {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(_dropped)) => Err(lost(io::ErrorKind::BrokenPipe.into())),
+            Err(_elapsed) => {
+                if let Waiting::Alive(waiting) = &mut *lock(&self.waiting) {
+                    waiting.remove(&number);
+                }
+                let what = format!("the module did not answer {asked} within {within:?}");
+                Err(Trouble::new(TroubleKind::Late, what))
+            }
+        }
+    }
+
+    /// Ends it, whatever it is doing.
+    pub(super) fn kill(&self) {
+        // It may have ended before.
+        pidfd_send_signal(&self.handle, Signal::KILL).ok();
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+fn command(launch: &Launch, socket: StdStream) -> Command {
+    let mut command = Command::new(&launch.program);
+    command
+        .args(&launch.arguments)
+        .envs(&launch.set)
+        .stdin(Stdio::from(OwnedFd::from(socket)))
+        // What a module prints is not ours to keep: it may hold the PIN.
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        // Its own group: Ctrl-C is for the node, which then drains, and signs while it does.
+        .process_group(0);
+    for variable in &launch.remove {
+        command.env_remove(variable);
+    }
+    command
+}
+
+/// Starts the process and stays until it has ended.
+fn hold(
+    command: &mut Command,
+    born: oneshot::Sender<io::Result<OwnedFd>>,
+    died: oneshot::Sender<io::Result<ExitStatus>>,
+) {
+    let started = command.spawn();
+    // The command keeps the child's end of the socket open, which would hide the child's end.
+    command.stdin(Stdio::null());
+    let mut child = match started {
+        Ok(child) => child,
+        Err(error) => return drop(born.send(Err(error))),
+    };
+    let handle = handle(&child);
+    if born.send(handle).is_err() {
+        // Nobody waits for it any more.
+        child.kill().ok();
+    }
+    drop(died.send(child.wait()));
+}
+
+fn handle(child: &Child) -> io::Result<OwnedFd> {
+    let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+    let pid = pid.ok_or(io::ErrorKind::NotFound)?;
+    Ok(pidfd_open(pid, PidfdFlags::empty())?)
+}
+
+/// Hands answers out until the process has ended, and then the news of that.
+async fn listen(
+    mut read: OwnedReadHalf,
+    death: oneshot::Receiver<io::Result<ExitStatus>>,
+    waiting: Arc<Mutex<Waiting>>,
+) {
+    while let Ok((answer, bytes)) = next(&mut read).await {
+        let Waiting::Alive(all) = &mut *lock(&waiting) else {
+            break;
+        };
+        if let Some(tell) = all.remove(&answer.number) {
+            // Who asked may have gone away since.
+            drop(tell.send(answer.said.map(|said| (said, bytes))));
+        }
+    }
+    let how = match timeout(BURIAL, death).await {
+        Ok(Ok(Ok(status))) => format!("the process of the module ended ({status})"),
+        _ => "the process of the module closed its socket".to_owned(),
+    };
+    let trouble = Trouble::new(TroubleKind::Process, how);
+    let ended = std::mem::replace(&mut *lock(&waiting), Waiting::Ended(trouble.clone()));
+    if let Waiting::Alive(all) = ended {
+        for (_, tell) in all {
+            drop(tell.send(Err(trouble.clone())));
+        }
+    }
+}
+
+async fn next(read: &mut OwnedReadHalf) -> io::Result<(Answer, Zeroizing<Vec<u8>>)> {
+    let mut head = [0; 8];
+    read.read_exact(&mut head).await?;
+    let (words, bytes) = wire::lengths(head)?;
+    let mut text = vec![0; words];
+    read.read_exact(&mut text).await?;
+    let mut given = Zeroizing::new(vec![0; bytes]);
+    read.read_exact(&mut given).await?;
+    Ok((serde_json::from_slice(&text)?, given))
+}
+
+fn lost(error: io::Error) -> Trouble {
+    let what = format!("the socket to the process of the module failed: {error}");
+    Trouble::new(TroubleKind::Process, what)
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
