@@ -6,7 +6,8 @@
 #   deploy/prerequisites.sh build    a C++ compiler, make, pkg-config, libclang, Rust
 #   deploy/prerequisites.sh test     the same, strace (fsync faults), Node.js with npm (taquito),
 #                                    FUSE 3 (power cuts), libfaketime (clocks), unshare and ip
-#                                    (nodes in a network of their own)
+#                                    (nodes in a network of their own), SoftHSM and
+#                                    pkcs11-tool (a key in an HSM)
 set -eu
 
 purpose=${1:-build}
@@ -42,6 +43,8 @@ if [ "$purpose" = test ]; then
 	need faketime faketime
 	need util-linux unshare
 	need iproute2 ip
+	need softhsm2 softhsm2-util
+	need opensc pkcs11-tool
 fi
 
 if [ -n "$missing" ]; then
@@ -62,8 +65,8 @@ if [ -n "$missing" ]; then
 			apt-get install -y -qq --no-install-recommends $missing >/dev/null
 	else
 		echo "missing:$missing (the names are Debian's); install them with this system's package manager, then run this again" >&2
-		echo "  Fedora: dnf install gcc-c++ make pkgconf-pkg-config clang-devel strace nodejs npm fuse3 libfaketime util-linux iproute" >&2
-		echo "  Arch:   pacman -S gcc make pkgconf clang strace nodejs npm fuse3 libfaketime util-linux iproute2" >&2
+		echo "  Fedora: dnf install gcc-c++ make pkgconf-pkg-config clang-devel strace nodejs npm fuse3 libfaketime util-linux iproute softhsm opensc" >&2
+		echo "  Arch:   pacman -S gcc make pkgconf clang strace nodejs npm fuse3 libfaketime util-linux iproute2 softhsm opensc" >&2
 		exit 1
 	fi
 fi
