@@ -80,6 +80,14 @@ fn the_one(session: &Session, name: &KeyName) -> Result<Result<ObjectHandle, Tro
     })
 }
 
+/// The one private key of a name.
+///
+/// # Errors
+/// If there is none, or several.
+pub(super) fn only(session: &Session, name: &KeyName) -> Result<ObjectHandle, Trouble> {
+    the_one(session, name).flatten()
+}
+
 fn private_keys(session: &Session, name: &KeyName) -> Result<Vec<ObjectHandle>, Trouble> {
     let mut all = Vec::new();
     for kind in [KeyType::EC, KeyType::EC_EDWARDS] {
@@ -93,7 +101,7 @@ fn private_keys(session: &Session, name: &KeyName) -> Result<Vec<ObjectHandle>, 
     Ok(all)
 }
 
-fn words(name: &KeyName) -> impl Iterator<Item = Attribute> {
+pub(super) fn words(name: &KeyName) -> impl Iterator<Item = Attribute> {
     let id = name.id.clone().map(Attribute::Id);
     let label = name.label.clone();
     let label = label.map(|label| Attribute::Label(label.into_bytes()));

@@ -1,6 +1,8 @@
 //! The node's side: starts the process that holds a module, asks it with a deadline, and replaces it.
 
+mod ceremony;
 mod connection;
+mod durability;
 mod module;
 mod process;
 mod standing;
@@ -15,6 +17,8 @@ use tezos::PublicKeyHash;
 
 use crate::{KeyName, Pin, Token, TokenName};
 
+pub use ceremony::{Ceremony, Made, initialise};
+pub use durability::Files;
 pub use module::Module;
 pub use standing::{Refused, Standing};
 
