@@ -22,6 +22,8 @@ pub struct Settings {
     pub signer: Vec<String>,
     /// For the section `[times]`.
     pub times: Vec<String>,
+    /// For the section `[log]`.
+    pub log: Vec<String>,
 }
 
 /// How many nodes there are: the least that survives the loss of one.
@@ -86,11 +88,12 @@ fn configuration(ports: Ports, settings: &Settings, token: Option<String>) -> St
     format!(
         "# Written by `quorate dev` at every start; deploy/node.toml explains each line.\n\
          data_dir = \"data\"\n\
-         {}{}{}{}{}{}",
+         {}{}{}{}{}{}{}",
         section("peers", &[format!("listen = \"127.0.0.1:{peers}\"")]),
         section("signer", &signer_lines),
         section("ops", &[format!("listen = \"127.0.0.1:{ops}\"")]),
         section("times", &settings.times),
+        section("log", &settings.log),
         section(
             "[keys]",
             &[

@@ -34,8 +34,7 @@ pub struct Tokens {
     pub nodes: BTreeSet<u64>,
     /// The module that the nodes load.
     pub module: PathBuf,
-    /// Variables that the module wants beside `SOFTHSM2_CONF`; `{node}` in a value is the folder of
-    /// the node.
+    /// Variables that the module wants beside `SOFTHSM2_CONF`; `{node}` in a value is the node's id.
     pub environment: BTreeMap<String, String>,
 }
 
@@ -61,7 +60,7 @@ impl Tokens {
         let conf = conf(&folder).display().to_string();
         let mut environment = vec![format!("SOFTHSM2_CONF = {conf:?}")];
         for (name, value) in &self.environment {
-            let value = value.replace("{node}", &folder.display().to_string());
+            let value = value.replace("{node}", &node.id().to_string());
             environment.push(format!("{name} = {value:?}"));
         }
         Some(format!(
