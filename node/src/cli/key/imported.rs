@@ -1,0 +1,225 @@
+//! `--import`: a mark that is typed, or another signer's files.
+
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::time::SystemTime;
+
+use raft_store::command::Import;
+use tezos::{ChainId, Kind, Level, PublicKeyHash, Round};
+
+use super::old_files::{self, OldFile};
+use crate::migrate::{self, Content, Entry, Fault, Faults};
+
+/// What one `--import` says.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) enum Imported {
+    /// `[KIND:]CHAIN=LEVEL[/ROUND]`.
+    Mark(Import),
+    /// `SIGNER:PATH`.
+    Source(Source),
+}
+
+/// Files of another signer.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) struct Source {
+    layout: Layout,
+    path: PathBuf,
+}
+
+/// How the files are to be read.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Layout {
+    Octez,
+    Signatory,
+    Tacoinfra,
+    DynamoDb,
+}
+
+/// The words before the colon.
+const LAYOUTS: [(&str, Layout); 4] = [
+    ("octez", Layout::Octez),
+    ("signatory", Layout::Signatory),
+    ("tacoinfra", Layout::Tacoinfra),
+    ("dynamodb", Layout::DynamoDb),
+];
+
+/// What the sources hold.
+#[derive(Debug, Default)]
+pub(super) struct Read {
+    /// The marks, by source.
+    pub(super) sources: Vec<(String, Vec<Entry>)>,
+    /// What else there is to say about them.
+    pub(super) lines: Vec<String>,
+}
+
+impl FromStr for Imported {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if let Some((word, path)) = text.split_once(':')
+            && let Some((_, layout)) = LAYOUTS.iter().find(|(name, _)| *name == word)
+        {
+            let path = PathBuf::from(path);
+            return Ok(Self::Source(Source {
+                layout: *layout,
+                path,
+            }));
+        }
+        typed(text).map(Self::Mark)
+    }
+}
+
+fn typed(text: &str) -> Result<Import, String> {
+    fn part<T: FromStr<Err: std::fmt::Display>>(text: &str) -> Result<T, String> {
+        text.parse().map_err(|error| format!("{text:?}: {error}"))
+    }
+    let expected = || {
+        "expected [KIND:]CHAIN=LEVEL[/ROUND], or octez:PATH, signatory:PATH, tacoinfra:PATH, dynamodb:PATH"
+            .to_owned()
+    };
+    let (mark, slot) = text.split_once('=').ok_or_else(expected)?;
+    let (kind, chain) = match mark.split_once(':') {
+        Some((kind, chain)) => (Some(part::<Kind>(kind)?), chain),
+        None => (None, mark),
+    };
+    let (level, round) = match slot.split_once('/') {
+        Some((level, round)) => (level, Some(part::<Round>(round)?)),
+        None => (slot, None),
+    };
+    Ok(Import {
+        chain: part::<ChainId>(chain)?,
+        kind,
+        level: part::<Level>(level)?,
+        round,
+    })
+}
+
+/// Reads every source. A file that its signer wrote within the last minute before `now` is refused:
+/// that signer still runs.
+///
+/// # Errors
+/// Every file that cannot be read or understood.
+pub(super) fn read(
+    sources: &[&Source],
+    key: PublicKeyHash,
+    now: SystemTime,
+) -> Result<Read, Faults> {
+    let mut read = Read::default();
+    let mut faults = Vec::new();
+    let mut tables = Vec::new();
+    for source in sources {
+        let name = source.path.display().to_string();
+        match source.entries(key, now) {
+            Ok(Content::Rows(entries)) => read.sources.push((name, entries)),
+            Ok(Content::Table { export }) => tables.push((name, export)),
+            Err(Faults(some)) => faults.extend(some),
+        }
+    }
+    let rows = sources
+        .iter()
+        .any(|source| source.layout == Layout::DynamoDb);
+    for (file, export) in tables {
+        match rows {
+            true => read.lines.push(format!(
+                "{file}: has no marks itself, its table has them; it may hold {key}"
+            )),
+            false => faults.push(Fault::NotHere {
+                file,
+                what: format!(
+                    "its marks are in a DynamoDB table. Stop that signer, export the table with `{export}`, and add \
+                     --import dynamodb:marks.json"
+                ),
+            }),
+        }
+    }
+    match faults.is_empty() {
+        true => Ok(read),
+        false => Err(Faults(faults)),
+    }
+}
+
+impl Source {
+    fn entries(&self, key: PublicKeyHash, now: SystemTime) -> Result<Content, Faults> {
+        match self.layout {
+            Layout::Octez => {
+                let files = old_files::of_octez(&self.path, now)?;
+                let marks = files.iter().map(|(kind, file)| {
+                    let OldFile { name, text, .. } = file;
+                    migrate::octez::marks(name, *kind, text)
+                });
+                all(marks)
+            }
+            Layout::Signatory => {
+                let files = old_files::of_signatory(&self.path, now)?;
+                let marks = files.iter().map(|(chain, file)| {
+                    migrate::signatory_marks(&file.name, &chain.to_string(), &file.text)
+                });
+                all(marks)
+            }
+            // Exports: that they are new says nothing of the signer.
+            Layout::DynamoDb => self
+                .text()
+                .and_then(|(file, text)| Ok(Content::Rows(migrate::rows(&file, &text)?))),
+            Layout::Tacoinfra => self
+                .text()
+                .and_then(|(file, text)| Ok(migrate::content(&file, &text, key)?)),
+        }
+    }
+
+    fn text(&self) -> Result<(String, String), Faults> {
+        let OldFile { name, text, .. } = OldFile::read(Path::new(&self.path))?;
+        Ok((name, text))
+    }
+}
+
+/// The marks of all files, or all that is wrong with them.
+fn all(files: impl Iterator<Item = Result<Vec<Entry>, Fault>>) -> Result<Content, Faults> {
+    let mut entries = Vec::new();
+    let mut faults = Vec::new();
+    for marks in files {
+        match marks {
+            Ok(marks) => entries.extend(marks),
+            Err(fault) => faults.push(fault),
+        }
+    }
+    match faults.is_empty() {
+        true => Ok(Content::Rows(entries)),
+        false => Err(Faults(faults)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_import_names_a_chain_a_level_and_maybe_a_kind_and_a_round() {
+        let import = typed("block:NetXdQprcVkpaWU=12/3").unwrap();
+        assert_eq!(import.chain, ChainId::MAINNET);
+        assert_eq!(import.kind, Some(Kind::Block));
+        assert_eq!(
+            (import.level.get(), import.round.map(Round::get)),
+            (12, Some(3))
+        );
+        let import = typed("NetXdQprcVkpaWU=12").unwrap();
+        assert_eq!((import.kind, import.round), (None, None));
+        for wrong in [
+            "NetXdQprcVkpaWU",
+            "NetXdQprcVkpaWU=",
+            "NetXdQprcVkpaWU=2147483648",
+            "x=1",
+            "/var/lib/signatory",
+        ] {
+            assert!(wrong.parse::<Imported>().is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn an_import_may_name_a_signer_and_where_its_files_are() {
+        let Ok(Imported::Source(source)) = "octez:/home/a=b/.octez-signer".parse() else {
+            panic!("a source");
+        };
+        assert_eq!(source.layout, Layout::Octez);
+        assert_eq!(source.path, Path::new("/home/a=b/.octez-signer"));
+    }
+}
