@@ -61,16 +61,22 @@ fn items(text: &str) -> Result<Vec<Row>, String> {
             Value::Object(mut line) if line.contains_key("Item") => {
                 found.extend(line.remove("Item"))
             }
-            _ => {
+            Value::Null
+            | Value::Bool(_)
+            | Value::Number(_)
+            | Value::String(_)
+            | Value::Object(_) => {
                 return Err(
                     "expected the Items of a scan, or a line with an Item for each row".to_owned(),
                 );
             }
         }
     }
-    let rows = found.into_iter().map(|row| match row {
-        Value::Object(row) => Ok(row),
-        _ => Err("a row is no JSON object".to_owned()),
+    let rows = found.into_iter().map(|row| {
+        let Value::Object(row) = row else {
+            return Err("a row is no JSON object".to_owned());
+        };
+        Ok(row)
     });
     rows.collect()
 }

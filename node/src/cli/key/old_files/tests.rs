@@ -9,7 +9,7 @@ fn put(path: &Path, text: &str, now: SystemTime, age: u64) {
     fs::create_dir_all(path.parent().unwrap()).unwrap();
     #[expect(clippy::disallowed_methods, reason = "a test needs no power cut")]
     fs::write(path, text).unwrap();
-    let changed = now - Duration::from_secs(age);
+    let changed = now.checked_sub(Duration::from_secs(age)).unwrap();
     File::options()
         .write(true)
         .open(path)
@@ -48,7 +48,12 @@ fn a_file_that_changed_within_the_last_minute_is_refused() {
 fn a_file_from_a_time_to_come_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let (file, now) = (folder.path().join("block_high_watermarks"), now());
-    put(&file, MARKS, now + Duration::from_secs(900), 0);
+    put(
+        &file,
+        MARKS,
+        now.checked_add(Duration::from_secs(900)).unwrap(),
+        0,
+    );
     assert!(words(of_octez(folder.path(), now)).contains("changed 0 seconds ago"));
 }
 
