@@ -107,34 +107,46 @@ pub(super) fn read(
     let mut read = Read::default();
     let mut faults = Vec::new();
     let mut tables = Vec::new();
+    let mut exported = false;
     for source in sources {
         let name = source.path.display().to_string();
         match source.entries(key, now) {
-            Ok(Content::Rows(entries)) => read.sources.push((name, entries)),
+            Ok(Content::Rows(entries)) => {
+                if source.layout.is_export() {
+                    exported = true;
+                    read.lines.push(format!(
+                        "{name}: an export, so its age says nothing: it must be from after that signer was stopped"
+                    ));
+                }
+                read.sources.push((name, entries));
+            }
             Ok(Content::Table { export }) => tables.push((name, export)),
             Err(Faults(some)) => faults.extend(some),
         }
     }
-    let rows = sources
-        .iter()
-        .any(|source| source.layout == Layout::DynamoDb);
     for (file, export) in tables {
-        match rows {
-            true => read.lines.push(format!(
-                "{file}: has no marks itself, its table has them; it may hold {key}"
-            )),
-            false => faults.push(Fault::NotHere {
-                file,
-                what: format!(
-                    "its marks are in a DynamoDB table. Stop that signer, export the table with `{export}`, and add \
-                     --import dynamodb:marks.json"
-                ),
-            }),
+        if exported {
+            continue;
         }
+        let what = format!(
+            "its marks are in a DynamoDB table. Stop that signer, export the table with `{export}`, and add \
+             --import dynamodb:marks.json"
+        );
+        faults.push(Fault::NotHere { file, what });
     }
     match faults.is_empty() {
         true => Ok(read),
         false => Err(Faults(faults)),
+    }
+}
+
+impl Layout {
+    /// Whether its files were exported by hand, and not written by the signer itself.
+    const fn is_export(self) -> bool {
+        match self {
+            Self::Octez | Self::Signatory => false,
+            Self::Tacoinfra | Self::DynamoDb => true,
+        }
     }
 }
 
@@ -156,7 +168,6 @@ impl Source {
                 });
                 all(marks)
             }
-            // Exports: that they are new says nothing of the signer.
             Layout::DynamoDb => self
                 .text()
                 .and_then(|(file, text)| Ok(Content::Rows(migrate::rows(&file, &text)?))),
@@ -221,5 +232,35 @@ mod tests {
         };
         assert_eq!(source.layout, Layout::Octez);
         assert_eq!(source.path, Path::new("/home/a=b/.octez-signer"));
+    }
+
+    /// tacoinfra's configuration says where the marks are, and the export has them.
+    #[test]
+    fn keys_json_wants_the_rows_of_its_table_beside_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let key = "tz1KqTpEZ7Yob7QbPE4Hy4Wo8fHG8LhKxZSx";
+        let put = |name: &str, text: &str| {
+            let path = folder.path().join(name);
+            raft_store::disk::replace(&path, &[text.as_bytes()]).unwrap();
+            path
+        };
+        let config = format!(r#"{{"chain_ratchet": "dynamodb", "keys": {{"{key}": {{}}}}}}"#);
+        let row = format!(
+            r#"[{{"sig_type": "Baking_NetXdQprcVkpaWU_{key}", "lastblock": 7, "lastround": 0}}]"#
+        );
+        let source = |layout, path| Source { layout, path };
+        let config = source(Layout::Tacoinfra, put("keys.json", &config));
+        let rows = source(Layout::DynamoDb, put("marks.json", &row));
+        let hash = key.parse().unwrap();
+        let said = read(&[&config], hash, SystemTime::UNIX_EPOCH).unwrap_err();
+        assert!(said.to_string().contains("aws dynamodb scan"), "{said}");
+        let both = read(&[&config, &rows], hash, SystemTime::UNIX_EPOCH).unwrap();
+        assert_eq!(both.sources.len(), 1);
+        // That it is new is no fault, and that its age is unknown is told.
+        assert!(
+            both.lines
+                .iter()
+                .any(|line| line.contains("its age says nothing"))
+        );
     }
 }
