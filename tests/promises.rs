@@ -23,6 +23,7 @@ mod dev_command;
 mod hsm_crashes;
 mod hsm_faults;
 mod hsm_secrets;
+mod migrate;
 mod octez_traffic;
 mod p1_one_message;
 mod p2_one_signature;

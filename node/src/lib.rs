@@ -13,6 +13,7 @@ pub mod dev;
 pub mod health;
 pub mod keys;
 pub mod metrics;
+pub mod migrate;
 pub mod peers;
 pub mod run;
 pub mod sign;

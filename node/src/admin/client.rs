@@ -10,6 +10,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tezos::PublicKeyHash;
 
+use super::marks::Marks;
 use super::words::{
     AskDrained, AskProof, Form, Formed, KeyReports, Loaded, Proof, Propose, Status, Trouble,
 };
@@ -98,6 +99,14 @@ impl AdminClient {
     /// [`AdminError`].
     pub async fn keys(&self) -> Result<KeyReports, AdminError> {
         self.answer(self.http.get(url("/keys"))).await
+    }
+
+    /// Every mark of every key, from one applied state.
+    ///
+    /// # Errors
+    /// [`AdminError`].
+    pub async fn marks(&self) -> Result<Marks, AdminError> {
+        self.answer(self.http.get(url("/marks"))).await
     }
 
     /// Commits a command; a refusal comes as [`AdminError::Said`].

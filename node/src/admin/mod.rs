@@ -4,6 +4,7 @@
 //! leader from whichever node they are given to, one hop.
 
 mod client;
+mod marks;
 mod report;
 mod serve;
 mod trouble;
@@ -15,6 +16,7 @@ use futures_util::future::BoxFuture;
 use tokio::sync::watch;
 
 pub use client::{AdminClient, AdminError};
+pub use marks::{MARKS_FORMAT, MarkOut, MarkedKey, Marks};
 pub use serve::{bind, serve};
 pub use words::{
     AskDrained, AskProof, Enrolled, Form, Formed, KeyReport, KeyReports, Loaded, MarkReport,

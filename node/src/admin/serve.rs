@@ -16,6 +16,7 @@ use tokio::net::UnixListener;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use super::marks::Marks;
 use super::trouble::No;
 use super::words::{
     AskDrained, AskProof, Form, Formed, KeyReports, Loaded, Proof, Propose, Status,
@@ -56,6 +57,7 @@ pub async fn serve(
         .route("/status", get(status))
         .route("/cluster/form", post(form))
         .route("/keys", get(keys))
+        .route("/marks", get(marks))
         .route("/keys/reload", post(reload))
         .route("/keys/prove", post(prove))
         .route("/commands", post(propose))
@@ -76,6 +78,17 @@ async fn status(State(admin): State<Arc<Admin>>) -> Json<Status> {
 
 async fn keys(State(admin): State<Arc<Admin>>) -> Json<KeyReports> {
     Json(report::keys(&admin))
+}
+
+async fn marks(State(admin): State<Arc<Admin>>) -> Result<Json<Marks>, No> {
+    let ledger = admin.cluster.ledger().ok_or_else(No::unformed)?;
+    let cluster = admin.cluster.view().borrow().cluster;
+    // Without a majority the marks of this node are still worth having, for a recovery.
+    let confirmed = admin.cluster.confirm(admin.deadline()).await.is_ok();
+    let state = ledger.state();
+    let applied = state.applied().map_or(0, |id| id.index);
+    let cluster_id = cluster.map(hex::encode).unwrap_or_default();
+    Ok(Json(Marks::of(&state, applied, cluster_id, confirmed)))
 }
 
 async fn form(State(admin): State<Arc<Admin>>, Json(form): Json<Form>) -> Result<Json<Formed>, No> {

@@ -2,7 +2,9 @@
 
 mod change;
 mod enrol;
+mod imported;
 mod list;
+pub(super) mod old_files;
 mod secret;
 
 use std::path::Path;

@@ -8,6 +8,7 @@ mod cluster;
 mod exit;
 mod init;
 mod key;
+mod marks;
 mod screen;
 mod status;
 mod words;
@@ -63,6 +64,9 @@ enum Command {
     /// Make keys, and say what they may sign.
     #[command(subcommand)]
     Key(key::Command),
+    /// Take the marks out: for a backup, or for the way back to octez-signer.
+    #[command(subcommand)]
+    Marks(marks::Command),
     /// Bring the enrolled keys to what a file declares; shows its plan first.
     Apply(apply::Args),
     /// Look at the configuration.
@@ -102,6 +106,7 @@ pub fn main() -> ExitCode {
         Command::Init => init::init(&cli.config),
         Command::Cluster(command) => command.run(&cli.config),
         Command::Key(command) => command.run(&cli.config),
+        Command::Marks(command) => command.run(&cli.config),
         Command::Apply(args) => args.run(&cli.config),
         Command::Config(ConfigCommand::Check) => check(&cli.config),
         Command::Status(args) => args.run(&cli.config),

@@ -27,6 +27,11 @@ fn every_command_of_the_design_is_read() {
         format!("quorate key enrol {key} --role baker --release after-commit --any-chain-from 0"),
         format!("quorate key enrol {key} --chain NetXdQprcVkpaWU=7 --kind block,attestation"),
         format!("quorate key enrol {key} --chain NetXdQprcVkpaWU=7 --import NetXdQprcVkpaWU=6/2"),
+        format!(
+            "quorate key enrol {key} --import octez:/a --import signatory:b --import dynamodb:c.json"
+        ),
+        "quorate marks export".to_owned(),
+        format!("quorate marks export {key} --format octez --out a --even-enabled"),
         format!("quorate key enrol {key} --chain NetXdQprcVkpaWU=7 --operation reveal --vote yay"),
         format!("quorate key edit {key} --authorized none --operation none"),
         format!("quorate key disable {key} --yes"),
@@ -55,6 +60,8 @@ fn what_is_no_word_of_the_domain_is_refused() {
         format!("quorate key enrol {key} --any-chain-from 0 --release sometimes"),
         format!("quorate key enrol {key} --any-chain-from 0 --kind endorsement"),
         format!("quorate key raise {key} --level 9"),
+        format!("quorate key enrol {key} --import ledger:/a"),
+        "quorate marks export --format octez".to_owned(),
         "quorate node --password x".to_owned(),
     ] {
         assert!(!reads(&line), "{line}");

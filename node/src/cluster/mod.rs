@@ -1,6 +1,7 @@
 //! This node's part in its cluster: consensus, peers, and who leads.
 
 pub mod ability;
+mod confirm;
 mod drain;
 pub mod form;
 mod format;

@@ -88,6 +88,7 @@ impl<G: Ground> Cluster<G> {
         };
         let cluster = Self(Arc::new(inner));
         cluster.take_commands();
+        cluster.take_questions();
         if let Some(binding) = cluster.0.folder.binding() {
             let _forming = cluster.0.forming.lock().await;
             cluster.join(binding).await?;
