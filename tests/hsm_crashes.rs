@@ -54,10 +54,17 @@ async fn a_token_does_not_serve_a_key_that_is_released_after_the_commit() {
     let settings = Settings::default();
     let mut shimmed = Shimmed::with(&[1], &CURVES, "after-commit", settings).await;
     let world = &mut shimmed.world;
-    let status = world.cluster.status(1).await.unwrap();
-    let own = status.nodes.iter().find(|node| node.id == 1).unwrap();
-    assert!(!own.can_sign.is_empty());
-    assert!(own.can_sign.values().all(|able| !able), "{own:?}");
+    wait_for("node 1's own word", PATIENCE, || async {
+        let status = world.cluster.status(1).await.unwrap();
+        let own = status.nodes.into_iter().find(|node| node.id == 1).unwrap();
+        let told = own.can_sign.len() == CURVES.len();
+        match told && own.can_sign.values().all(|able| !able) {
+            true => Ok(()),
+            false => Err(format!("{own:?}")),
+        }
+    })
+    .await
+    .unwrap();
     for curve in CURVES {
         let (key, slot) = (world.key(curve), world.next_slot());
         let message = attestation(&key, slot, 0);

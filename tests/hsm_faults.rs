@@ -47,7 +47,8 @@ async fn a_token_that_hangs_for_a_minute_costs_the_request_no_answer() {
         "answered after {:?} while the leader's token hung",
         asked.elapsed()
     );
-    assert_eq!(orders.used("hang"), 1);
+    // The fresh process asks each key to prove itself, and hangs as well.
+    assert!(orders.used("hang") > 0, "the token was not asked");
     assert_ne!(shimmed.world.leader().await, leader);
     orders.withdraw("hang");
     able_again(&shimmed.world.cluster, leader, &[key])
@@ -229,7 +230,8 @@ async fn with_no_token_left_the_answer_is_a_failure_with_its_reason() {
         }
     });
     let words = words.await.unwrap();
-    assert!(words.contains("is not there"), "{words}");
+    let named = words.contains("is not there") || words.contains("CKR_");
+    assert!(named && words.contains("quorate cluster status"), "{words}");
     for node in shimmed.world.cluster.nodes() {
         pull(node, false).unwrap();
     }

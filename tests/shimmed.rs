@@ -30,7 +30,7 @@ impl Shimmed {
         let base = folder();
         for id in with_tokens {
             // The folder must be there before the first call of the module.
-            Orders::new(orders(base.path(), *id));
+            drop(Orders::new(orders(base.path(), *id)));
         }
         let softhsm = softhsm().unwrap().display().to_string();
         let here = base.path().join("orders-{node}").display().to_string();

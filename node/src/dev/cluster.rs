@@ -119,6 +119,14 @@ impl Cluster {
         }
     }
 
+    /// What a health listener tells at this URL.
+    ///
+    /// # Errors
+    /// If it does not answer.
+    pub async fn text(&self, url: &str) -> Result<String, DevError> {
+        Ok(self.http.get(url).send().await?.text().await?)
+    }
+
     /// A client that asks these nodes, in this order.
     ///
     /// # Errors

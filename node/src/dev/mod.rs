@@ -15,6 +15,7 @@ pub mod process;
 pub mod program;
 pub mod pulled;
 mod race;
+mod rates;
 mod screen;
 mod stale;
 mod story;

@@ -17,6 +17,7 @@ use super::figures::{Floor, Spread, told};
 use super::message::consensus;
 use super::pulled::pull_the_leaders_token;
 use super::race::{Last, Race, Tally, longest_silence};
+use super::rates::{BAKERS, Rates, record_per_commit};
 use super::screen::Screen;
 
 /// A chain that does not exist, for messages that no network takes.
@@ -54,6 +55,7 @@ pub(super) async fn tell(
     story.how_long_one_takes().await?;
     story.the_leader_dies().await?;
     if tokens {
+        story.what_a_token_costs().await?;
         story.the_leaders_token_is_pulled().await?;
     }
     story.how_to_use_it();
@@ -354,6 +356,31 @@ impl Story<'_> {
             races.spawn(async move { Ok((key, race.run(stop).await?)) });
         }
         Ok(races)
+    }
+
+    async fn what_a_token_costs(&mut self) -> Result<(), DevError> {
+        self.screen.chapter(&format!(
+            "What a token costs: one request after another, and {BAKERS} at once"
+        ));
+        for key in self.keys() {
+            let from = first_free_level(self.cluster).await?;
+            let rates = Rates::measure(self.cluster, &key, from).await?;
+            let token = match rates.token {
+                Some(token) => format!("the token alone {token}/s"),
+                None => "in no token".to_owned(),
+            };
+            self.screen.line(&format!(
+                "{:<10} {}; at once {}/s, {token}",
+                key.curve(),
+                rates.sequential,
+                rates.at_once
+            ));
+        }
+        let ratio = record_per_commit(self.cluster).await?;
+        self.screen.line(&format!(
+            "to record the signature before it leaves takes {ratio:.2} x as long as one commit"
+        ));
+        Ok(())
     }
 
     async fn the_leaders_token_is_pulled(&mut self) -> Result<(), DevError> {
