@@ -235,5 +235,9 @@ async fn with_no_token_left_the_answer_is_a_failure_with_its_reason() {
     for node in shimmed.world.cluster.nodes() {
         pull(node, false).unwrap();
     }
+    for id in 1..=3 {
+        let keys = std::slice::from_ref(&key);
+        able_again(&shimmed.world.cluster, id, keys).await.unwrap();
+    }
     shimmed.world.insist(&[1], &key, &message).await.signature();
 }
