@@ -108,7 +108,7 @@ pub(super) fn words(name: &KeyName) -> impl Iterator<Item = Attribute> {
     id.into_iter().chain(label)
 }
 
-fn name_of(session: &Session, object: ObjectHandle) -> Result<KeyName, Trouble> {
+pub(super) fn name_of(session: &Session, object: ObjectHandle) -> Result<KeyName, Trouble> {
     let mut name = KeyName::default();
     for attribute in session.get_attributes(object, &[AttributeType::Id, AttributeType::Label])? {
         if let Attribute::Id(id) = &attribute

@@ -97,13 +97,22 @@ pub(super) fn unseal(
     })
 }
 
-/// The one AES key of this label, which cannot leave the token.
-fn sealing_key(session: &Session, label: &str) -> Result<ObjectHandle, Trouble> {
-    let found = session.find_objects(&[
+/// Whether there is a key of this label, or several.
+pub(super) fn has_key(session: &Session, label: &str) -> Result<bool, Trouble> {
+    Ok(!find(session, label)?.is_empty())
+}
+
+fn find(session: &Session, label: &str) -> Result<Vec<ObjectHandle>, Trouble> {
+    Ok(session.find_objects(&[
         Attribute::Class(ObjectClass::SECRET_KEY),
         Attribute::KeyType(KeyType::AES),
         Attribute::Label(label.as_bytes().to_vec()),
-    ])?;
+    ])?)
+}
+
+/// The one AES key of this label, which cannot leave the token.
+fn sealing_key(session: &Session, label: &str) -> Result<ObjectHandle, Trouble> {
+    let found = find(session, label)?;
     match found.as_slice() {
         [key] => {
             ceremony::kept(session, *key, false)?;

@@ -49,8 +49,9 @@ pub async fn initialise(
     so_pin: &Pin,
     pin: &Pin,
 ) -> Result<Token, Trouble> {
-    let length = u8::try_from(so_pin.as_bytes().len())
-        .map_err(|_| Trouble::unfit("the PIN of the security officer has more than 255 bytes"))?;
+    let length = u8::try_from(so_pin.as_bytes().len()).map_err(|_long| {
+        Trouble::unfit("the PIN of the security officer has more than 255 bytes")
+    })?;
     let mut pins = Zeroizing::new(Vec::with_capacity(512));
     pins.push(length);
     pins.extend_from_slice(so_pin.as_bytes());
@@ -184,6 +185,20 @@ impl Ceremony {
         let step = Step::Close { name: name.clone() };
         let key = self.key(step, &[]).await?;
         self.announce(name.clone(), key).await
+    }
+
+    /// Whether the token has a key of this label that seals.
+    ///
+    /// # Errors
+    /// If the token fails.
+    pub async fn has_sealing_key(&self, label: &str) -> Result<bool, Trouble> {
+        let step = Step::HasSealingKey {
+            label: label.to_owned(),
+        };
+        match self.ask(step, &[]).await? {
+            (Outcome::Is(there), _) => Ok(there),
+            (other, _) => Err(another(other)),
+        }
     }
 
     /// Makes the AES-256 key that seals, and that cannot leave the token.

@@ -13,7 +13,10 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::file::{self, FileSigner};
+use super::pin::PinSource;
+use super::sealed;
 use super::token::{self, TokenSigner};
+use super::vault::Vault;
 use super::{KeyFault, KeyFaults, SignFailure, Signer};
 use crate::config::{KeySource, TokenSource};
 
@@ -30,9 +33,10 @@ pub struct Keyring {
     changes: watch::Sender<u64>,
 }
 
-/// The running modules, and the tasks that hear of their changes.
+/// The running modules, the sealed files, and the tasks that hear of changes.
 struct Tokens {
     modules: Vec<Arc<Module>>,
+    vaults: Vec<Vault>,
     _hearing: JoinSet<()>,
 }
 
@@ -74,7 +78,7 @@ impl Keyring {
         }
     }
 
-    /// Starts the modules of all tokens; a token that cannot be opened is tried again for as long as
+    /// Starts the modules of all tokens, and opens the sealed files; a token that cannot be opened is tried again for as long as
     /// this lives. `sign` is how long one signature may take. Needs a running tokio runtime.
     pub fn start(&self, data_dir: &Path, sign: Duration) {
         let secrets = self.sources.iter().filter_map(KeySource::secret_variable);
@@ -91,8 +95,18 @@ impl Keyring {
             module
         });
         let modules = modules.collect();
+        let vaults = self.sources.iter().filter_map(|source| match source {
+            KeySource::Sealed { folder, token, .. } => {
+                let guard = PinSource::new(token.pin.clone(), data_dir);
+                let place = token::place(token, &secrets, sign);
+                Some(Vault::start(folder, place, guard, self.changes.clone()))
+            }
+            KeySource::File { .. } | KeySource::Pkcs11(_) => None,
+        });
+        let vaults = vaults.collect();
         let started = Tokens {
             modules,
+            vaults,
             _hearing: hearing,
         };
         // Started twice, the first ones go on.
@@ -111,18 +125,29 @@ impl Keyring {
             .flat_map(|tokens| &tokens.modules)
     }
 
+    fn vaults(&self) -> impl Iterator<Item = &Vault> {
+        self.tokens
+            .get()
+            .into_iter()
+            .flat_map(|tokens| &tokens.vaults)
+    }
+
     /// Opens the sources again, for keys that came since. On a fault the old keys stay. A token that
-    /// cannot be used is tried again at once, with a PIN that it refused before too.
+    /// cannot be used is tried again at once, with a PIN that it refused before too. May block for
+    /// some seconds, while sealed files are opened.
     ///
     /// # Errors
     /// Every fault at once.
     pub fn reload(&self) -> Result<(), KeyFaults> {
         for module in self.modules() {
-            if module.standing().borrow().trouble.is_some() {
-                module
-                    .retry()
-                    .map_err(|what| KeyFaults(vec![KeyFault::NoPassword { what }]))?;
+            let troubled = module.standing().borrow().trouble.is_some();
+            match troubled {
+                true => module.retry().map_err(no_password)?,
+                false => module.look_again(),
             }
+        }
+        for vault in self.vaults() {
+            vault.reload().map_err(no_password)?;
         }
         if !self.sources.is_empty() {
             let signers = Arc::new(open_all(&self.sources)?);
@@ -170,6 +195,13 @@ impl Keyring {
             troubles.extend(standing.trouble.iter().map(ToString::to_string));
             troubles.extend(standing.refused.iter().map(|refused| refused.why.clone()));
         }
+        for vault in self.vaults() {
+            let opened = vault.opened();
+            if let Some(signer) = opened.signers.get(key) {
+                return Ok(Arc::clone(signer));
+            }
+            troubles.extend(opened.troubles);
+        }
         match troubles.is_empty() {
             true => Err(SignFailure::NoSigner { key: *key }),
             false => Err(SignFailure::TokenAway {
@@ -188,6 +220,10 @@ impl Keyring {
             .collect();
         for module in self.modules() {
             keys.extend(module.standing().borrow().keys.clone());
+        }
+        for vault in self.vaults() {
+            let signers = vault.opened().signers.into_iter();
+            keys.extend(signers.map(|(hash, signer)| (hash, signer.public_key().clone())));
         }
         keys.into_values().collect()
     }
@@ -208,8 +244,13 @@ fn open_all(sources: &[KeySource]) -> Result<Signers, KeyFaults> {
     for source in sources {
         let (folder, password) = match source {
             KeySource::File { folder, password } => (folder, password),
-            KeySource::Pkcs11(token) | KeySource::Sealed { token, .. } => {
+            KeySource::Pkcs11(token) => {
                 faults.extend(could_open(token));
+                continue;
+            }
+            KeySource::Sealed { folder, token, .. } => {
+                faults.extend(could_open(token));
+                faults.extend(sealed::list(folder).err());
                 continue;
             }
         };
@@ -255,6 +296,10 @@ fn tokens(sources: &[KeySource]) -> impl Iterator<Item = &TokenSource> {
         KeySource::Pkcs11(token) => Some(token),
         KeySource::File { .. } | KeySource::Sealed { .. } => None,
     })
+}
+
+fn no_password(what: String) -> KeyFaults {
+    KeyFaults(vec![KeyFault::NoPassword { what }])
 }
 
 /// What keeps a token from being opened at any time: a library that is not there, a PIN that cannot

@@ -7,9 +7,12 @@
 mod fault;
 pub mod file;
 mod keyring;
+mod memory;
 pub mod password;
 pub mod pin;
+pub mod sealed;
 pub mod token;
+mod vault;
 
 #[cfg(test)]
 mod tests;
