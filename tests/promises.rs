@@ -19,6 +19,7 @@ mod raw;
 mod world;
 
 mod dev_command;
+mod key_ceremonies;
 mod octez_traffic;
 mod p1_one_message;
 mod p2_one_signature;

@@ -61,6 +61,7 @@ pub(super) fn seal(
     let mut iv = ceremony::random::<IV_BYTES>()?;
     let params = GcmParams::new(&mut iv, bound_to.as_bytes(), TAG_BITS.into())?;
     let sealed = session.encrypt(&Mechanism::AesGcm(params), key, secret)?;
+    // Some tokens make the vector themselves and leave it where ours was.
     Ok([iv.as_slice(), sealed.as_slice()].concat())
 }
 
