@@ -14,7 +14,9 @@
     reason = "a test ends at the first thing that is not as it should be"
 )]
 
+mod alone;
 mod judge;
+mod page;
 mod raw;
 mod world;
 
@@ -28,3 +30,4 @@ mod p4_refusal_or_outage;
 mod p5_untrusted_state;
 mod p6_minority_lost;
 mod taquito;
+mod token_commands;

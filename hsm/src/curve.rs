@@ -121,6 +121,11 @@ pub(crate) fn signature(curve: Curve, value: &[u8]) -> Result<Signature, Trouble
 }
 
 #[cfg(test)]
+#[expect(
+    clippy::arithmetic_side_effects,
+    clippy::wildcard_enum_match_arm,
+    reason = "a test ends at the first thing that is not as it should be"
+)]
 mod tests {
     use super::*;
 

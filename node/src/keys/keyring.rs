@@ -1,7 +1,6 @@
 //! All the secrets of this node, by the hash of their public key.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::File;
 use std::path::Path;
 use std::sync::{Arc, OnceLock, RwLock};
 use std::time::Duration;
@@ -12,15 +11,12 @@ use tezos::{PublicKey, PublicKeyHash};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use super::file::{self, FileSigner};
+use super::opening::{Signers, open_all};
 use super::pin::PinSource;
-use super::sealed;
 use super::token::{self, TokenSigner};
 use super::vault::Vault;
 use super::{KeyFault, KeyFaults, SignFailure, Signer};
 use crate::config::{KeySource, TokenSource};
-
-type Signers = BTreeMap<PublicKeyHash, Arc<dyn Signer>>;
 
 /// All the secrets of this node.
 pub struct Keyring {
@@ -238,59 +234,6 @@ impl Keyring {
     }
 }
 
-fn open_all(sources: &[KeySource]) -> Result<Signers, KeyFaults> {
-    let mut signers = Signers::new();
-    let mut faults = Vec::new();
-    for source in sources {
-        let (folder, password) = match source {
-            KeySource::File { folder, password } => (folder, password),
-            KeySource::Pkcs11(token) => {
-                faults.extend(could_open(token));
-                continue;
-            }
-            KeySource::Sealed { folder, token, .. } => {
-                faults.extend(could_open(token));
-                faults.extend(sealed::list(folder).err());
-                continue;
-            }
-        };
-        let files = match file::list(folder) {
-            Ok(files) => files,
-            Err(fault) => {
-                faults.push(fault);
-                continue;
-            }
-        };
-        // An empty folder needs no password: the node may start before its first key is made.
-        if files.is_empty() {
-            continue;
-        }
-        let password = match password.read() {
-            Ok(password) => password,
-            Err(fault) => {
-                faults.push(fault);
-                continue;
-            }
-        };
-        for path in files {
-            match FileSigner::open(&path, &password) {
-                Ok(signer) => {
-                    let key = signer.public_key().hash();
-                    if signers.insert(key, Arc::new(signer)).is_some() {
-                        faults.push(KeyFault::Twice { key, path });
-                    }
-                }
-                Err(fault) => faults.push(fault),
-            }
-        }
-    }
-    if faults.is_empty() {
-        Ok(signers)
-    } else {
-        Err(KeyFaults(faults))
-    }
-}
-
 fn tokens(sources: &[KeySource]) -> impl Iterator<Item = &TokenSource> {
     sources.iter().filter_map(|source| match source {
         KeySource::Pkcs11(token) => Some(token),
@@ -300,16 +243,4 @@ fn tokens(sources: &[KeySource]) -> impl Iterator<Item = &TokenSource> {
 
 fn no_password(what: String) -> KeyFaults {
     KeyFaults(vec![KeyFault::NoPassword { what }])
-}
-
-/// What keeps a token from being opened at any time: a library that is not there, a PIN that cannot
-/// be read. Everything else may pass, and is tried again.
-fn could_open(token: &TokenSource) -> Vec<KeyFault> {
-    let module = File::open(&token.module)
-        .err()
-        .map(|source| KeyFault::NoModule {
-            path: token.module.clone(),
-            source,
-        });
-    module.into_iter().chain(token.pin.read().err()).collect()
 }

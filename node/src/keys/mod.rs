@@ -8,6 +8,7 @@ mod fault;
 pub mod file;
 mod keyring;
 mod memory;
+mod opening;
 pub mod password;
 pub mod pin;
 pub mod sealed;
