@@ -14,7 +14,9 @@
     reason = "a test ends at the first thing that is not as it should be"
 )]
 
+mod alone;
 mod judge;
+mod page;
 mod raw;
 mod shimmed;
 mod world;
@@ -23,6 +25,7 @@ mod dev_command;
 mod hsm_crashes;
 mod hsm_faults;
 mod hsm_secrets;
+mod key_ceremonies;
 mod migrate;
 mod octez_traffic;
 mod p1_one_message;
@@ -32,3 +35,4 @@ mod p4_refusal_or_outage;
 mod p5_untrusted_state;
 mod p6_minority_lost;
 mod taquito;
+mod token_commands;

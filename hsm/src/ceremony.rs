@@ -37,6 +37,8 @@ pub(crate) enum Step {
     Receive { package: Package, name: KeyName },
     /// Let a key never leave any more.
     Close { name: KeyName },
+    /// Is there a key that seals?
+    HasSealingKey { label: String },
     /// Make the key that seals.
     MakeSealingKey { label: String },
     /// Encrypt the bytes, bound to some words.
@@ -52,6 +54,8 @@ pub(crate) enum Outcome {
     Done,
     /// It is done; what was asked for is in the bytes.
     Bytes,
+    /// Whether it is so.
+    Is(bool),
     /// The token that was initialised.
     Token(Token),
     /// The key that was made, received, or closed.
@@ -104,6 +108,8 @@ pub struct Package {
     pub format: u32,
     /// The fingerprint of the request that it answers.
     pub request: String,
+    /// How the token that sent it knows the key.
+    pub name: KeyName,
     /// The public key of what is inside.
     pub public_key: PublicKey,
     /// The AES key under `CKM_RSA_PKCS_OAEP` with SHA-1, in hex.

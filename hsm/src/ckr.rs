@@ -5,6 +5,10 @@ use cryptoki::error::{Error, RvError};
 use crate::{Trouble, TroubleKind};
 
 impl From<Error> for Trouble {
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "what is no return value is trouble with the library, whichever it is"
+    )]
     fn from(error: Error) -> Self {
         match error {
             Error::Pkcs11(code, function) => Self::new(

@@ -77,14 +77,14 @@ pub(crate) fn point(key: &PublicKey) -> Result<Vec<u8>, Trouble> {
     let point = match key.curve() {
         Curve::P256 => {
             let key = p256::ecdsa::VerifyingKey::from_sec1_bytes(key.as_raw());
-            key.map_err(|_| wrong())?
+            key.map_err(|_no_point| wrong())?
                 .to_sec1_point(false)
                 .as_bytes()
                 .to_vec()
         }
         Curve::Secp256k1 => {
             let key = k256::ecdsa::VerifyingKey::from_sec1_bytes(key.as_raw());
-            key.map_err(|_| wrong())?
+            key.map_err(|_no_point| wrong())?
                 .to_sec1_point(false)
                 .as_bytes()
                 .to_vec()
@@ -92,7 +92,7 @@ pub(crate) fn point(key: &PublicKey) -> Result<Vec<u8>, Trouble> {
         Curve::Ed25519 | Curve::Bls12_381 => key.as_raw().to_vec(),
     };
     // At most 96 bytes, so one byte of length does.
-    let length = u8::try_from(point.len()).map_err(|_| wrong())?;
+    let length = u8::try_from(point.len()).map_err(|_no_point| wrong())?;
     Ok([&[0x04, length], point.as_slice()].concat())
 }
 
@@ -121,6 +121,11 @@ pub(crate) fn signature(curve: Curve, value: &[u8]) -> Result<Signature, Trouble
 }
 
 #[cfg(test)]
+#[expect(
+    clippy::arithmetic_side_effects,
+    clippy::wildcard_enum_match_arm,
+    reason = "a test ends at the first thing that is not as it should be"
+)]
 mod tests {
     use super::*;
 

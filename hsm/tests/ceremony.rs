@@ -3,12 +3,8 @@
 
 #![expect(
     clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
     clippy::print_stdout,
     clippy::disallowed_methods,
-    clippy::indexing_slicing,
-    clippy::arithmetic_side_effects,
     reason = "a test ends at the first thing that is not as it should be"
 )]
 

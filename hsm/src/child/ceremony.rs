@@ -40,6 +40,7 @@ pub(super) fn perform(holder: &Holder, step: Step, bytes: &[u8]) -> Result<Given
             Outcome::Key(package.public_key)
         }
         Step::Close { name } => Outcome::Key(copying::close(&holder.writing()?, &name)?),
+        Step::HasSealingKey { label } => Outcome::Is(sealing::has_key(&holder.writing()?, &label)?),
         Step::MakeSealingKey { label } => {
             sealing::make_key(&holder.writing()?, &label)?;
             Outcome::Done

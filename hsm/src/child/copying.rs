@@ -111,6 +111,7 @@ pub(super) fn send(
     Ok(Package {
         format: FORMAT,
         request: request.fingerprint(),
+        name: key::name_of(session, object)?,
         public_key,
         wrapping_key: hex::encode(wrapping_key),
         private_key: hex::encode(private_key),
@@ -197,11 +198,7 @@ fn asked(session: &Session, package: &Package) -> Result<(ObjectHandle, ObjectHa
 }
 
 fn id(session: &Session, object: ObjectHandle) -> Result<Option<Vec<u8>>, Trouble> {
-    let told = session.get_attributes(object, &[AttributeType::Id])?;
-    Ok(told.into_iter().find_map(|attribute| match attribute {
-        Attribute::Id(id) => Some(id),
-        _ => None,
-    }))
+    Ok(key::name_of(session, object)?.id)
 }
 
 fn described(session: &Session, public: ObjectHandle, id: &[u8]) -> Result<Request, Trouble> {

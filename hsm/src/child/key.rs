@@ -61,11 +61,8 @@ pub(super) fn find(
     Ok((handles, found))
 }
 
-/// The one private key of a name; the inner error is that there is none, or several.
-#[expect(
-    clippy::type_complexity,
-    reason = "the outer error ends the search, the inner one concerns this name alone"
-)]
+/// The one private key of a name; the inner error is that there is none, or several: it concerns this
+/// name alone, and the outer one ends the search.
 fn the_one(session: &Session, name: &KeyName) -> Result<Result<ObjectHandle, Trouble>, Trouble> {
     let objects = private_keys(session, name)?;
     Ok(match objects.as_slice() {
@@ -108,7 +105,7 @@ pub(super) fn words(name: &KeyName) -> impl Iterator<Item = Attribute> {
     id.into_iter().chain(label)
 }
 
-fn name_of(session: &Session, object: ObjectHandle) -> Result<KeyName, Trouble> {
+pub(super) fn name_of(session: &Session, object: ObjectHandle) -> Result<KeyName, Trouble> {
     let mut name = KeyName::default();
     for attribute in session.get_attributes(object, &[AttributeType::Id, AttributeType::Label])? {
         if let Attribute::Id(id) = &attribute

@@ -61,6 +61,7 @@ pub(super) fn seal(
     let mut iv = ceremony::random::<IV_BYTES>()?;
     let params = GcmParams::new(&mut iv, bound_to.as_bytes(), TAG_BITS.into())?;
     let sealed = session.encrypt(&Mechanism::AesGcm(params), key, secret)?;
+    // Some tokens make the vector themselves and leave it where ours was.
     Ok([iv.as_slice(), sealed.as_slice()].concat())
 }
 
@@ -97,13 +98,22 @@ pub(super) fn unseal(
     })
 }
 
-/// The one AES key of this label, which cannot leave the token.
-fn sealing_key(session: &Session, label: &str) -> Result<ObjectHandle, Trouble> {
-    let found = session.find_objects(&[
+/// Whether there is a key of this label, or several.
+pub(super) fn has_key(session: &Session, label: &str) -> Result<bool, Trouble> {
+    Ok(!find(session, label)?.is_empty())
+}
+
+fn find(session: &Session, label: &str) -> Result<Vec<ObjectHandle>, Trouble> {
+    Ok(session.find_objects(&[
         Attribute::Class(ObjectClass::SECRET_KEY),
         Attribute::KeyType(KeyType::AES),
         Attribute::Label(label.as_bytes().to_vec()),
-    ])?;
+    ])?)
+}
+
+/// The one AES key of this label, which cannot leave the token.
+fn sealing_key(session: &Session, label: &str) -> Result<ObjectHandle, Trouble> {
+    let found = find(session, label)?;
     match found.as_slice() {
         [key] => {
             ceremony::kept(session, *key, false)?;

@@ -1,9 +1,8 @@
-//! What people do with a token: make a key in it, copy one, bring one in, seal a secret.
+//! What people do with a token: make a key in it, copy one, bring one in.
 //!
 //! Each ceremony has a process of its own, like the one that signs. What it made is fsynced where the
 //! module does not, read back in a fresh process, and has proved itself, before anybody is told.
 
-use std::path::Path;
 use std::time::Duration;
 
 use tezos::{Curve, PublicKey, SecretKey};
@@ -11,10 +10,10 @@ use zeroize::Zeroizing;
 
 use super::connection::{log_in, unfitting};
 use super::process::{Given, Process};
-use super::{Launch, Place, SharedGuard, durability};
+use super::{Place, SharedGuard, durability};
 use crate::ceremony::{Outcome, Package, Request, Step};
 use crate::wire::{Ask, Found, Said, Token};
-use crate::{KeyName, Pin, Trouble, TroubleKind};
+use crate::{KeyName, Trouble, TroubleKind};
 
 /// How long a token may take to make a key; RSA takes seconds on a small one.
 const MAKING: Duration = Duration::from_secs(120);
@@ -35,39 +34,6 @@ pub struct Made {
     pub name: KeyName,
     /// Its public key, which it signs for.
     pub public_key: PublicKey,
-}
-
-/// Initialises a token in the first slot whose token is not. One that is initialised is never
-/// touched. The label has 1 to 32 bytes, each PIN is text of 4 to 255 bytes.
-///
-/// # Errors
-/// If the label is taken, or every token is initialised.
-pub async fn initialise(
-    launch: &Launch,
-    module: &Path,
-    label: &str,
-    so_pin: &Pin,
-    pin: &Pin,
-) -> Result<Token, Trouble> {
-    let length = u8::try_from(so_pin.as_bytes().len())
-        .map_err(|_| Trouble::unfit("the PIN of the security officer has more than 255 bytes"))?;
-    let mut pins = Zeroizing::new(Vec::with_capacity(512));
-    pins.push(length);
-    pins.extend_from_slice(so_pin.as_bytes());
-    pins.extend_from_slice(pin.as_bytes());
-    let process = Process::start(launch).await?;
-    let step = Step::Initialise {
-        module: module.to_owned(),
-        label: label.to_owned(),
-    };
-    match ask(&process, step, &pins).await? {
-        (Outcome::Token(token), _) => {
-            process.kill();
-            durability::sync(launch, &token)?;
-            Ok(token)
-        }
-        (other, _) => Err(another(other)),
-    }
 }
 
 impl Ceremony {
@@ -186,64 +152,6 @@ impl Ceremony {
         self.announce(name.clone(), key).await
     }
 
-    /// Makes the AES-256 key that seals, and that cannot leave the token.
-    ///
-    /// # Errors
-    /// If the label is taken, or the key does not open what it sealed.
-    pub async fn make_sealing_key(&mut self, label: &str) -> Result<(), Trouble> {
-        let step = Step::MakeSealingKey {
-            label: label.to_owned(),
-        };
-        match self.ask(step, &[]).await? {
-            (Outcome::Done, _) => {}
-            (other, _) => return Err(another(other)),
-        }
-        self.refresh().await?;
-        let sealed = self.seal(label, "a trial", b"opens again").await?;
-        let opened = self.unseal(label, "a trial", &sealed).await?;
-        match opened.as_slice() == b"opens again" {
-            true => Ok(()),
-            false => Err(Trouble::unfit(format!(
-                "the key {label:?} of the token does not open what it sealed"
-            ))),
-        }
-    }
-
-    /// Encrypts a secret under the key that seals; it opens only in this token, and only if the same
-    /// words are said.
-    ///
-    /// # Errors
-    /// If there is no such key, or it could leave the token.
-    pub async fn seal(
-        &self,
-        label: &str,
-        bound_to: &str,
-        secret: &[u8],
-    ) -> Result<Vec<u8>, Trouble> {
-        let (label, bound_to) = (label.to_owned(), bound_to.to_owned());
-        match self.ask(Step::Seal { label, bound_to }, secret).await? {
-            (Outcome::Bytes, sealed) => Ok(sealed.to_vec()),
-            (other, _) => Err(another(other)),
-        }
-    }
-
-    /// Decrypts what [`Ceremony::seal`] gave.
-    ///
-    /// # Errors
-    /// [`TroubleKind::Unfit`] if another token sealed it, with other words, or it was altered.
-    pub async fn unseal(
-        &self,
-        label: &str,
-        bound_to: &str,
-        sealed: &[u8],
-    ) -> Result<Zeroizing<Vec<u8>>, Trouble> {
-        let (label, bound_to) = (label.to_owned(), bound_to.to_owned());
-        match self.ask(Step::Unseal { label, bound_to }, sealed).await? {
-            (Outcome::Bytes, secret) => Ok(secret),
-            (other, _) => Err(another(other)),
-        }
-    }
-
     async fn key(&self, step: Step, bytes: &[u8]) -> Result<PublicKey, Trouble> {
         match self.ask(step, bytes).await? {
             (Outcome::Key(key), _) => Ok(key),
@@ -267,7 +175,7 @@ impl Ceremony {
     }
 
     /// Fsyncs what was made, and goes on in a fresh process.
-    async fn refresh(&mut self) -> Result<(), Trouble> {
+    pub(super) async fn refresh(&mut self) -> Result<(), Trouble> {
         self.process.kill();
         durability::sync(&self.place.launch, &self.token)?;
         self.process = Process::start(&self.place.launch).await?;
@@ -286,7 +194,7 @@ impl Ceremony {
         }
     }
 
-    async fn ask(
+    pub(super) async fn ask(
         &self,
         step: Step,
         bytes: &[u8],
@@ -295,7 +203,7 @@ impl Ceremony {
     }
 }
 
-async fn ask(
+pub(super) async fn ask(
     process: &Process,
     step: Step,
     bytes: &[u8],
@@ -322,6 +230,6 @@ fn whole(name: &KeyName) -> Result<KeyName, Trouble> {
     Ok(name)
 }
 
-fn another(outcome: Outcome) -> Trouble {
+pub(super) fn another(outcome: Outcome) -> Trouble {
     unfitting(&Said::Ceremony(Box::new(outcome)))
 }

@@ -1,6 +1,8 @@
 //! From a process to keys that sign: find the token, log in, find the keys. The same steps at the
 //! start, after a lost session, and in a fresh process.
 
+use std::sync::Arc;
+
 use super::process::Process;
 use super::{Place, SharedGuard};
 use crate::wire::{Ask, Found, PinState, Said, Token};
@@ -82,7 +84,7 @@ async fn may_try(guard: &SharedGuard, token: &Token) -> Result<Pin, Trouble> {
             )));
         }
     }
-    let (guard, seen) = (guard.clone(), token.clone());
+    let (guard, seen) = (Arc::clone(guard), token.clone());
     let read = tokio::task::spawn_blocking(move || {
         let pin = guard.read()?;
         let rejected = guard.was_rejected(&seen, &pin)?;
@@ -102,7 +104,7 @@ async fn may_try(guard: &SharedGuard, token: &Token) -> Result<Pin, Trouble> {
 
 async fn remember(guard: &SharedGuard, token: Token, pin: Pin, trouble: Trouble) -> Trouble {
     let Token { label, serial, .. } = token.clone();
-    let guard = guard.clone();
+    let guard = Arc::clone(guard);
     let kept = tokio::task::spawn_blocking(move || guard.reject(&token, &pin)).await;
     let what = match kept.map_err(|ended| ended.to_string()).flatten() {
         Ok(()) => {

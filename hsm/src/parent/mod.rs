@@ -3,8 +3,10 @@
 mod ceremony;
 mod connection;
 mod durability;
+mod initialisation;
 mod module;
 mod process;
+mod sealing;
 mod standing;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,8 +19,9 @@ use tezos::PublicKeyHash;
 
 use crate::{KeyName, Pin, Token, TokenName};
 
-pub use ceremony::{Ceremony, Made, initialise};
+pub use ceremony::{Ceremony, Made};
 pub use durability::Files;
+pub use initialisation::initialise;
 pub use module::Module;
 pub use standing::{Refused, Standing};
 

@@ -159,6 +159,16 @@ impl Module {
         Ok(())
     }
 
+    /// Looks for keys again, also for ones that came since, in the same process.
+    pub fn look_again(&self) {
+        let number = self.live.borrow().as_ref().map(|live| live.number);
+        let what = "an operator has its keys looked for again";
+        self.heal(
+            number.unwrap_or_default(),
+            Trouble::new(TroubleKind::Session, what),
+        );
+    }
+
     fn heal(&self, number: u64, trouble: Trouble) {
         // The task ends only with this handle.
         self.orders.send(Order::Heal(number, trouble)).ok();

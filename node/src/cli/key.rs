@@ -1,11 +1,16 @@
-//! `quorate key`: secrets in this node's key folder, and what the cluster agrees they may sign.
+//! `quorate key`: secrets in this node's key folders and tokens, and what the cluster agrees they may sign.
 
 mod change;
+mod compare;
+mod copy;
 mod enrol;
 mod imported;
 mod list;
+mod octez;
 pub(super) mod old_files;
+mod seal;
 mod secret;
+mod token;
 
 use std::path::Path;
 
@@ -16,12 +21,21 @@ use super::{Failure, screen, with_node};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// Make a new secret key in this node's key folder, under the password of the configuration.
+    /// Make a new secret key in this node's key folder, under the password of the configuration, or in
+    /// its token.
     Generate(secret::Generate),
     /// Take a secret key from octez-signer (`encrypted:` or `unencrypted:`) from standard input or
     /// a file; never from an argument.
     Import(secret::Import),
-    /// Have the running node open its key folders again.
+    /// Keep a secret key of octez (from standard input or a file) on this node's disk so that only
+    /// this node's token opens it.
+    Seal(seal::Seal),
+    /// Copy a key from the token of one node to that of another.
+    #[command(subcommand)]
+    Copy(copy::Copy),
+    /// Which node can sign with which enrolled key, each having proved that it can.
+    Compare(compare::Compare),
+    /// Have the running node open its key folders and tokens again.
     Reload,
     /// Introduce a key to the cluster and say what it may sign.
     Enrol(enrol::Args),
@@ -47,6 +61,9 @@ impl Command {
         match self {
             Self::Generate(args) => args.run(file),
             Self::Import(args) => args.run(file),
+            Self::Seal(args) => args.run(file),
+            Self::Copy(command) => command.run(file),
+            Self::Compare(args) => args.run(file),
             Self::Reload => {
                 let loaded = with_node(file, |node| async move { Ok(node.reload().await?) })?;
                 screen::line(&format!("{} keys are loaded", loaded.keys.len()));

@@ -82,7 +82,7 @@ pub(super) fn check(
                 &format!("{at}.folder"),
                 format!(
                     "{} is already the folder of another [[keys]]",
-                    place.unwrap_or(Path::new("")).display()
+                    place.unwrap_or_else(|| Path::new("")).display()
                 ),
                 "give each [[keys]] its own folder",
             );

@@ -260,7 +260,7 @@ fn key_sources_take_their_password_from_exactly_one_place() {
     let with = |more: &str| parse(&format!("{GOOD}[[keys]]\nbackend = \"file\"\n{more}"));
     let password = |more: &str| match with(more).unwrap().keys.remove(0) {
         KeySource::File { folder, password } => (folder, password),
-        other => panic!("{other:?}"),
+        other @ (KeySource::Pkcs11(_) | KeySource::Sealed { .. }) => panic!("{other:?}"),
     };
     let keys = PathBuf::from("/var/lib/quorate/keys");
     let beside = PasswordSource::File(PathBuf::from("/etc/quorate/p"));

@@ -14,7 +14,7 @@ use tezos::{DecryptError, EncryptedSecretKey, PublicKey, SecretKey};
 use zeroize::Zeroizing;
 
 use super::password::{Password, read_private};
-use super::{KeyFault, SignFailure, Signer};
+use super::{KeyFault, SignFailure, Signer, memory};
 
 /// A key file holds some 100 bytes.
 const FILE_BYTES_MAX: u64 = 1_024;
@@ -35,8 +35,9 @@ impl std::fmt::Debug for FileSigner {
 }
 
 impl FileSigner {
-    /// A signer for a secret that was decrypted.
+    /// A signer for a secret that was decrypted. Its memory is locked from here on.
     pub fn new(secret: SecretKey) -> Self {
+        memory::lock(&secret);
         let public_key = secret.public_key().clone();
         Self {
             secret: Arc::new(secret),
@@ -134,6 +135,11 @@ fn flatten<T>(
 /// # Errors
 /// [`KeyFault::NoFolder`], [`KeyFault::Exposed`] or [`KeyFault::Unreadable`].
 pub fn list(folder: &Path) -> Result<Vec<PathBuf>, KeyFault> {
+    named(folder, EXTENSION)
+}
+
+/// The files of a folder whose names end so, once nobody else may exchange them.
+pub(super) fn named(folder: &Path, end: &str) -> Result<Vec<PathBuf>, KeyFault> {
     use std::os::unix::fs::PermissionsExt as _;
     let unreadable = |source: std::io::Error| {
         if source.kind() == std::io::ErrorKind::NotFound {
@@ -162,10 +168,7 @@ pub fn list(folder: &Path) -> Result<Vec<PathBuf>, KeyFault> {
     let mut files = entries
         .map(|entry| entry.map(|entry| entry.path()).map_err(unreadable))
         .collect::<Result<Vec<_>, _>>()?;
-    files.retain(|path| {
-        path.extension()
-            .is_some_and(|extension| extension == EXTENSION)
-    });
+    files.retain(|path| path.extension().is_some_and(|extension| extension == end));
     files.sort();
     Ok(files)
 }

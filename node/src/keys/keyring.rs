@@ -1,7 +1,6 @@
 //! All the secrets of this node, by the hash of their public key.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::File;
 use std::path::Path;
 use std::sync::{Arc, OnceLock, RwLock};
 use std::time::Duration;
@@ -12,12 +11,12 @@ use tezos::{PublicKey, PublicKeyHash};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use super::file::{self, FileSigner};
+use super::opening::{Signers, open_all};
+use super::pin::PinSource;
 use super::token::{self, TokenSigner};
+use super::vault::Vault;
 use super::{KeyFault, KeyFaults, SignFailure, Signer};
 use crate::config::{KeySource, TokenSource};
-
-type Signers = BTreeMap<PublicKeyHash, Arc<dyn Signer>>;
 
 /// All the secrets of this node.
 pub struct Keyring {
@@ -30,9 +29,10 @@ pub struct Keyring {
     changes: watch::Sender<u64>,
 }
 
-/// The running modules, and the tasks that hear of their changes.
+/// The running modules, the sealed files, and the tasks that hear of changes.
 struct Tokens {
     modules: Vec<Arc<Module>>,
+    vaults: Vec<Vault>,
     _hearing: JoinSet<()>,
 }
 
@@ -74,7 +74,7 @@ impl Keyring {
         }
     }
 
-    /// Starts the modules of all tokens; a token that cannot be opened is tried again for as long as
+    /// Starts the modules of all tokens, and opens the sealed files; a token that cannot be opened is tried again for as long as
     /// this lives. `sign` is how long one signature may take. Needs a running tokio runtime.
     pub fn start(&self, data_dir: &Path, sign: Duration) {
         let secrets = self.sources.iter().filter_map(KeySource::secret_variable);
@@ -91,8 +91,18 @@ impl Keyring {
             module
         });
         let modules = modules.collect();
+        let vaults = self.sources.iter().filter_map(|source| match source {
+            KeySource::Sealed { folder, token, .. } => {
+                let guard = PinSource::new(token.pin.clone(), data_dir);
+                let place = token::place(token, &secrets, sign);
+                Some(Vault::start(folder, place, guard, self.changes.clone()))
+            }
+            KeySource::File { .. } | KeySource::Pkcs11(_) => None,
+        });
+        let vaults = vaults.collect();
         let started = Tokens {
             modules,
+            vaults,
             _hearing: hearing,
         };
         // Started twice, the first ones go on.
@@ -111,18 +121,29 @@ impl Keyring {
             .flat_map(|tokens| &tokens.modules)
     }
 
+    fn vaults(&self) -> impl Iterator<Item = &Vault> {
+        self.tokens
+            .get()
+            .into_iter()
+            .flat_map(|tokens| &tokens.vaults)
+    }
+
     /// Opens the sources again, for keys that came since. On a fault the old keys stay. A token that
-    /// cannot be used is tried again at once, with a PIN that it refused before too.
+    /// cannot be used is tried again at once, with a PIN that it refused before too. May block for
+    /// some seconds, while sealed files are opened.
     ///
     /// # Errors
     /// Every fault at once.
     pub fn reload(&self) -> Result<(), KeyFaults> {
         for module in self.modules() {
-            if module.standing().borrow().trouble.is_some() {
-                module
-                    .retry()
-                    .map_err(|what| KeyFaults(vec![KeyFault::NoPassword { what }]))?;
+            let troubled = module.standing().borrow().trouble.is_some();
+            match troubled {
+                true => module.retry().map_err(no_password)?,
+                false => module.look_again(),
             }
+        }
+        for vault in self.vaults() {
+            vault.reload().map_err(no_password)?;
         }
         if !self.sources.is_empty() {
             let signers = Arc::new(open_all(&self.sources)?);
@@ -170,6 +191,13 @@ impl Keyring {
             troubles.extend(standing.trouble.iter().map(ToString::to_string));
             troubles.extend(standing.refused.iter().map(|refused| refused.why.clone()));
         }
+        for vault in self.vaults() {
+            let opened = vault.opened();
+            if let Some(signer) = opened.signers.get(key) {
+                return Ok(Arc::clone(signer));
+            }
+            troubles.extend(opened.troubles);
+        }
         match troubles.is_empty() {
             true => Err(SignFailure::NoSigner { key: *key }),
             false => Err(SignFailure::TokenAway {
@@ -189,6 +217,10 @@ impl Keyring {
         for module in self.modules() {
             keys.extend(module.standing().borrow().keys.clone());
         }
+        for vault in self.vaults() {
+            let signers = vault.opened().signers.into_iter();
+            keys.extend(signers.map(|(hash, signer)| (hash, signer.public_key().clone())));
+        }
         keys.into_values().collect()
     }
 
@@ -202,54 +234,6 @@ impl Keyring {
     }
 }
 
-fn open_all(sources: &[KeySource]) -> Result<Signers, KeyFaults> {
-    let mut signers = Signers::new();
-    let mut faults = Vec::new();
-    for source in sources {
-        let (folder, password) = match source {
-            KeySource::File { folder, password } => (folder, password),
-            KeySource::Pkcs11(token) | KeySource::Sealed { token, .. } => {
-                faults.extend(could_open(token));
-                continue;
-            }
-        };
-        let files = match file::list(folder) {
-            Ok(files) => files,
-            Err(fault) => {
-                faults.push(fault);
-                continue;
-            }
-        };
-        // An empty folder needs no password: the node may start before its first key is made.
-        if files.is_empty() {
-            continue;
-        }
-        let password = match password.read() {
-            Ok(password) => password,
-            Err(fault) => {
-                faults.push(fault);
-                continue;
-            }
-        };
-        for path in files {
-            match FileSigner::open(&path, &password) {
-                Ok(signer) => {
-                    let key = signer.public_key().hash();
-                    if signers.insert(key, Arc::new(signer)).is_some() {
-                        faults.push(KeyFault::Twice { key, path });
-                    }
-                }
-                Err(fault) => faults.push(fault),
-            }
-        }
-    }
-    if faults.is_empty() {
-        Ok(signers)
-    } else {
-        Err(KeyFaults(faults))
-    }
-}
-
 fn tokens(sources: &[KeySource]) -> impl Iterator<Item = &TokenSource> {
     sources.iter().filter_map(|source| match source {
         KeySource::Pkcs11(token) => Some(token),
@@ -257,14 +241,6 @@ fn tokens(sources: &[KeySource]) -> impl Iterator<Item = &TokenSource> {
     })
 }
 
-/// What keeps a token from being opened at any time: a library that is not there, a PIN that cannot
-/// be read. Everything else may pass, and is tried again.
-fn could_open(token: &TokenSource) -> Vec<KeyFault> {
-    let module = File::open(&token.module)
-        .err()
-        .map(|source| KeyFault::NoModule {
-            path: token.module.clone(),
-            source,
-        });
-    module.into_iter().chain(token.pin.read().err()).collect()
+fn no_password(what: String) -> KeyFaults {
+    KeyFaults(vec![KeyFault::NoPassword { what }])
 }

@@ -7,9 +7,13 @@
 mod fault;
 pub mod file;
 mod keyring;
+mod memory;
+mod opening;
 pub mod password;
 pub mod pin;
+pub mod sealed;
 pub mod token;
+mod vault;
 
 #[cfg(test)]
 mod tests;

@@ -182,6 +182,14 @@ impl SecretKey {
         }
     }
 
+    /// Where its secret half is for as long as this lives, and how many bytes it has there: to keep
+    /// those pages from being written to a swap device.
+    #[must_use]
+    pub fn memory(&self) -> (*const u8, usize) {
+        let place: *const Secret = &raw const *self.secret;
+        (place.cast(), size_of::<Secret>())
+    }
+
     /// The plain spelling, as Octez exports it.
     #[must_use]
     pub fn reveal(&self) -> Zeroizing<String> {

@@ -1,14 +1,13 @@
-//! `quorate key generate` and `import`: files in this node's key folder.
+//! `quorate key generate` and `import`: files in this node's key folder, or keys in its token.
 
-use std::fs::File;
-use std::io::{self, IsTerminal as _, Read};
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
-use tezos::{Curve, EncryptedSecretKey, PublicKey, PublicKeyHash, SecretKey};
-use zeroize::Zeroizing;
+use tezos::{Curve, PublicKey, PublicKeyHash, SecretKey};
 
 use super::super::{Exit, Failure, runtime, screen};
+use super::octez::Octez;
+use super::token::{self, Name};
 use crate::admin::AdminClient;
 use crate::config::{Config, KeySource, PasswordSource};
 use crate::keys::file;
@@ -20,6 +19,11 @@ pub(in crate::cli) struct Generate {
     /// Which `[[keys]]` of the configuration, from 1.
     #[arg(long, default_value_t = 1, value_name = "N")]
     source: usize,
+    #[command(flatten)]
+    name: Name,
+    /// Let the key be copied to the tokens of other nodes, until `quorate key copy close`.
+    #[arg(long)]
+    copyable: bool,
     /// Answer in JSON.
     #[arg(long)]
     json: bool,
@@ -27,18 +31,13 @@ pub(in crate::cli) struct Generate {
 
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Import {
-    /// The file with the secret key; standard input if not given.
-    #[arg(long, value_name = "FILE")]
-    file: Option<PathBuf>,
-    /// A file with the password of an `encrypted:` key, if it is not the one of the configuration.
-    #[arg(long, value_name = "FILE")]
-    password_file: Option<PathBuf>,
-    /// Ask for the password of an `encrypted:` key at the terminal.
-    #[arg(long, conflicts_with = "password_file")]
-    ask_password: bool,
+    #[command(flatten)]
+    octez: Octez,
     /// Which `[[keys]]` of the configuration, from 1.
     #[arg(long, default_value_t = 1, value_name = "N")]
     source: usize,
+    #[command(flatten)]
+    name: Name,
     /// Answer in JSON.
     #[arg(long)]
     json: bool,
@@ -53,12 +52,14 @@ struct Made {
     file: PathBuf,
 }
 
-/// Longer than any secret key in base58, so that a wrong file is not read whole.
-const SECRET_BYTES_MAX: u64 = 1_024;
-
 impl Generate {
     pub(super) fn run(self, file: &Path) -> Result<(), Failure> {
         let config = Config::load(file)?;
+        if is_token(&config, self.source) {
+            let Self { source, curve, .. } = self;
+            return token::generate(&config, source, curve, &self.name, self.copyable, self.json);
+        }
+        no_token_words(&self.name, self.copyable)?;
         let secret = SecretKey::generate(self.curve)
             .map_err(|error| Failure::new(Exit::Io, error.to_string()))?;
         keep(&config, self.source, &secret, self.json)
@@ -68,69 +69,32 @@ impl Generate {
 impl Import {
     pub(super) fn run(self, file: &Path) -> Result<(), Failure> {
         let config = Config::load(file)?;
-        let text = self.read()?;
-        let text = std::str::from_utf8(&text).unwrap_or_default().trim();
-        let secret = if text.starts_with("encrypted:") {
-            self.decrypt(text, &config)?
-        } else {
-            SecretKey::parse(text).map_err(|error| {
-                Failure::failed(format!(
-                    "what was read is not a secret key of Tezos: {error}"
-                ))
-            })?
-        };
+        if is_token(&config, self.source) {
+            let secret = self.octez.read(None)?;
+            return token::import(&config, self.source, &secret, &self.name, self.json);
+        }
+        no_token_words(&self.name, false)?;
+        let (_folder, password) = source(&config, self.source)?;
+        let secret = self.octez.read(Some(password))?;
         keep(&config, self.source, &secret, self.json)
     }
+}
 
-    fn read(&self) -> Result<Zeroizing<Vec<u8>>, Failure> {
-        let mut text = Zeroizing::new(Vec::with_capacity(
-            usize::try_from(SECRET_BYTES_MAX).unwrap_or_default(),
-        ));
-        let mut take = |from: &mut dyn Read, place: &str| match from
-            .take(SECRET_BYTES_MAX)
-            .read_to_end(&mut text)
-        {
-            Ok(_length) => Ok(()),
-            Err(error) => Err(Failure::new(
-                Exit::Io,
-                format!("cannot read {place}: {error}"),
-            )),
-        };
-        match &self.file {
-            Some(path) => {
-                let place = path.display().to_string();
-                let mut opened = File::open(path).map_err(|error| {
-                    Failure::new(Exit::Io, format!("cannot read {place}: {error}"))
-                })?;
-                take(&mut opened, &place)?;
-            }
-            None => {
-                if io::stdin().is_terminal() {
-                    screen::note("paste the secret key (it shows), Enter, then Ctrl-D");
-                }
-                take(&mut io::stdin(), "standard input")?;
-            }
-        }
-        Ok(text)
-    }
+fn is_token(config: &Config, number: usize) -> bool {
+    let source = number.checked_sub(1);
+    let source = source.and_then(|index| config.keys.get(index));
+    matches!(source, Some(KeySource::Pkcs11(_)))
+}
 
-    fn decrypt(&self, text: &str, config: &Config) -> Result<SecretKey, Failure> {
-        let encrypted: EncryptedSecretKey = text.parse().map_err(|error| {
-            Failure::failed(format!(
-                "what was read is not an encrypted secret key: {error}"
-            ))
-        })?;
-        let password = match (&self.password_file, self.ask_password) {
-            (Some(path), _) => PasswordSource::File(path.clone()).read()?,
-            (None, true) => screen::password("password of the key: ")?,
-            (None, false) => source(config, self.source)?.1.read()?,
-        };
-        encrypted.decrypt(password.as_bytes()).map_err(|error| {
-            Failure::new(
-                Exit::Password,
-                format!("{error}; name --password-file or --ask-password"),
-            )
-        })
+/// What only a token understands was meant for one, so it is no trifle.
+fn no_token_words(name: &Name, copyable: bool) -> Result<(), Failure> {
+    match name.key_name().is_empty() && !copyable {
+        true => Ok(()),
+        false => Err(Failure::new(
+            Exit::Config,
+            "--label, --id and --copyable are for a [[keys]] with backend = \"pkcs11\"; name \
+             --source",
+        )),
     }
 }
 
@@ -173,7 +137,7 @@ fn keep(config: &Config, number: usize, secret: &SecretKey, json: bool) -> Resul
 }
 
 /// A running node opens its folders again; without one, it will at its start.
-fn tell_node(config: &Config) -> Result<(), Failure> {
+pub(super) fn tell_node(config: &Config) -> Result<(), Failure> {
     let socket = config.admin_socket();
     if !socket.exists() {
         return Ok(());
@@ -190,13 +154,17 @@ fn source(config: &Config, number: usize) -> Result<(&Path, &PasswordSource), Fa
     let index = number.checked_sub(1);
     match index.and_then(|index| config.keys.get(index)) {
         Some(KeySource::File { folder, password }) => Ok((folder, password)),
-        Some(KeySource::Pkcs11(_) | KeySource::Sealed { .. }) => {
-            let what = format!("[[keys]] number {number} of the configuration is no key folder");
-            Err(Failure::new(Exit::Config, what))
-        }
-        None => {
-            let what = format!("the configuration has no [[keys]] number {number}; add one");
-            Err(Failure::new(Exit::Config, what))
-        }
+        Some(KeySource::Sealed { .. }) => Err(Failure::new(
+            Exit::Config,
+            format!(
+                "[[keys]] number {number} of the configuration is for sealed keys: bring the same \
+                 secret to each node, with `quorate key seal`"
+            ),
+        )),
+        Some(KeySource::Pkcs11(_)) => Err(Failure::new(
+            Exit::Config,
+            format!("[[keys]] number {number} of the configuration is no key folder"),
+        )),
+        None => Err(token::missing(number)),
     }
 }

@@ -1,0 +1,228 @@
+//! Opens the sealed files of one `[[keys]]`: at the start, when an operator asks, and until the token
+//! is there. The process that holds its module ends as soon as they are open.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, mpsc as answers};
+use std::time::Duration;
+
+use hsm::parent::{Ceremony, PinGuard as _, Place};
+use hsm::{Pin, Trouble, TroubleKind};
+use tezos::PublicKeyHash;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+use super::Signer;
+use super::file::FileSigner;
+use super::pin::PinSource;
+use super::sealed::{self, Sealed};
+
+/// The pause after a token that could not be opened, doubled each time up to the longest one.
+const PAUSE: Duration = Duration::from_millis(250);
+const PAUSE_MAX: Duration = Duration::from_secs(5);
+
+/// How often the source of a PIN that was refused is read.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// How long an operator waits for the files to be opened again.
+const RELOAD_WITHIN: Duration = Duration::from_secs(5);
+
+/// What is open, and what is not.
+#[derive(Clone, Default)]
+pub(super) struct Opened {
+    /// The keys, in this process.
+    pub(super) signers: BTreeMap<PublicKeyHash, Arc<dyn Signer>>,
+    /// Why a file or all of them could not be opened, each by name.
+    pub(super) troubles: Vec<String>,
+}
+
+/// One `[[keys]]` of sealed files. Dropping it ends the task.
+pub(super) struct Vault {
+    guard: Arc<PinSource>,
+    opened: watch::Receiver<Opened>,
+    orders: mpsc::UnboundedSender<answers::Sender<()>>,
+    task: JoinHandle<()>,
+}
+
+/// What the task has.
+struct Opening {
+    folder: PathBuf,
+    place: Place,
+    guard: Arc<PinSource>,
+    opened: watch::Sender<Opened>,
+    changes: watch::Sender<u64>,
+    orders: mpsc::UnboundedReceiver<answers::Sender<()>>,
+}
+
+impl Vault {
+    /// Starts opening. `changes` counts what changed in what this node can sign.
+    pub(super) fn start(
+        folder: &Path,
+        place: Place,
+        guard: PinSource,
+        changes: watch::Sender<u64>,
+    ) -> Self {
+        let guard = Arc::new(guard);
+        let (orders, given) = mpsc::unbounded_channel();
+        let (told, opened) = watch::channel(Opened {
+            troubles: vec!["the sealed files are being opened".to_owned()],
+            ..Opened::default()
+        });
+        let opening = Opening {
+            folder: folder.to_owned(),
+            place,
+            guard: Arc::clone(&guard),
+            opened: told,
+            changes,
+            orders: given,
+        };
+        Self {
+            guard,
+            opened,
+            orders,
+            task: tokio::spawn(opening.run()),
+        }
+    }
+
+    /// What is open.
+    pub(super) fn opened(&self) -> Opened {
+        self.opened.borrow().clone()
+    }
+
+    /// Opens the files again, with a PIN that was refused too, and waits a moment for that.
+    ///
+    /// # Errors
+    /// If what was remembered of the PIN cannot be forgotten.
+    pub(super) fn reload(&self) -> Result<(), String> {
+        self.guard.forgive()?;
+        let (done, told) = answers::channel();
+        // The task ends only with this handle; and it goes on when nobody waits any more.
+        self.orders.send(done).ok();
+        told.recv_timeout(RELOAD_WITHIN).ok();
+        Ok(())
+    }
+}
+
+impl Drop for Vault {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl Opening {
+    async fn run(mut self) {
+        let mut pause = PAUSE;
+        let mut waiting: Vec<answers::Sender<()>> = Vec::new();
+        loop {
+            let pin = self.read_pin().await;
+            let opened = self.open().await;
+            // Whoever waits is told how it went, whichever way.
+            for done in waiting.drain(..) {
+                done.send(()).ok();
+            }
+            let order = match opened {
+                Ok(()) => {
+                    pause = PAUSE;
+                    self.orders.recv().await
+                }
+                Err(trouble) if trouble.is_about_the_pin() => {
+                    tracing::error!(folder = %self.folder.display(), %trouble, "sealed keys stay closed");
+                    self.fail(&trouble);
+                    self.another_pin(pin).await
+                }
+                Err(trouble) => {
+                    tracing::warn!(
+                        folder = %self.folder.display(), %trouble,
+                        "sealed keys stay closed; trying again"
+                    );
+                    self.fail(&trouble);
+                    let order = timeout(pause, self.orders.recv()).await;
+                    pause = pause.saturating_mul(2).min(PAUSE_MAX);
+                    order.unwrap_or_default()
+                }
+            };
+            waiting.extend(order);
+        }
+    }
+
+    /// Opens every file. One that is wrong refuses its own key, and the others go on (R41).
+    async fn open(&self) -> Result<(), Trouble> {
+        let files =
+            sealed::list(&self.folder).map_err(|fault| Trouble::unfit(fault.to_string()))?;
+        let mut now = Opened::default();
+        // An empty folder needs no token: the node may start before its first key is sealed.
+        if !files.is_empty() {
+            let guard = Arc::clone(&self.guard);
+            let token = Ceremony::open(self.place.clone(), guard).await?;
+            for path in files {
+                match open_one(&token, &path).await? {
+                    Ok(signer) => {
+                        let key = signer.public_key().hash();
+                        now.signers.insert(key, Arc::new(signer));
+                    }
+                    Err(why) => {
+                        tracing::error!(
+                            file = %path.display(), why, "a sealed key is refused; the others go on"
+                        );
+                        now.troubles.push(why);
+                    }
+                }
+            }
+            tracing::info!(
+                folder = %self.folder.display(), keys = now.signers.len(), "sealed keys are open"
+            );
+        }
+        self.tell(now);
+        Ok(())
+    }
+
+    /// What was open before stays open: it is in this process, and needs no token.
+    fn fail(&self, trouble: &Trouble) {
+        let mut now = self.opened.borrow().clone();
+        now.troubles = vec![trouble.what.clone()];
+        self.tell(now);
+    }
+
+    fn tell(&self, now: Opened) {
+        self.opened.send_replace(now);
+        self.changes
+            .send_modify(|count| *count = count.wrapping_add(1));
+    }
+
+    /// Waits until the source has another PIN than the one that was refused, or an operator asks.
+    async fn another_pin(&mut self, refused: Option<Pin>) -> Option<answers::Sender<()>> {
+        loop {
+            if let Ok(order) = timeout(LOOK_EVERY, self.orders.recv()).await {
+                return order;
+            }
+            let now = self.read_pin().await;
+            if now.is_some() && now != refused {
+                return None;
+            }
+        }
+    }
+
+    async fn read_pin(&self) -> Option<Pin> {
+        let guard = Arc::clone(&self.guard);
+        let read = tokio::task::spawn_blocking(move || guard.read().ok());
+        read.await.ok().flatten()
+    }
+}
+
+/// The outer error is the token's, the inner one that of this file.
+async fn open_one(token: &Ceremony, path: &Path) -> Result<Result<FileSigner, String>, Trouble> {
+    let sealed = match Sealed::read(path) {
+        Ok(sealed) => sealed,
+        Err(fault) => return Ok(Err(fault.to_string())),
+    };
+    match sealed.unseal(token).await {
+        Ok(secret) => Ok(Ok(FileSigner::new(secret))),
+        Err(trouble) if trouble.kind == TroubleKind::Unfit => Ok(Err(format!(
+            "{} cannot be opened: {}",
+            path.display(),
+            trouble.what
+        ))),
+        Err(trouble) => Err(trouble),
+    }
+}

@@ -1,0 +1,169 @@
+//! `quorate key` with the token of one node that does not run.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+
+use tezos::{Curve, SecretKey};
+
+use crate::alone::{Alone, PIN};
+
+fn spelt(secret: &SecretKey) -> String {
+    format!("unencrypted:{}\n", &*secret.reveal())
+}
+
+fn read(path: &Path) -> Vec<u8> {
+    fs::read(path).unwrap()
+}
+
+#[tokio::test]
+async fn a_pin_that_was_refused_is_not_tried_again_by_a_command_either() {
+    let Some(node) = Alone::new().await else {
+        return;
+    };
+    let generate = ["key", "generate", "p256", "--source", "2"];
+    node.write("pin", "another");
+    let refused = node.run(&generate, "").await;
+    assert_eq!(refused.exit, 77, "{refused:?}");
+    assert!(refused.err.contains("CKR_PIN_INCORRECT"), "{refused:?}");
+    let again = node.run(&generate, "").await;
+    assert_eq!(again.exit, 77, "{again:?}");
+    assert!(again.err.contains("not tried again"), "{again:?}");
+    assert!(!again.err.contains("CKR_"), "{again:?}");
+    assert!(!(refused.err + &again.err).contains("another\n"));
+    node.write("pin", PIN);
+    let right = node.run(&generate, "").await;
+    assert_eq!(right.exit, 0, "{right:?}");
+    assert!(right.out.starts_with("tz3"), "{right:?}");
+}
+
+#[tokio::test]
+async fn a_sealed_file_is_replaced_only_by_the_secret_that_it_opens_to() {
+    let Some(node) = Alone::new().await else {
+        return;
+    };
+    let secret = SecretKey::generate(Curve::Bls12_381).unwrap();
+    let seal = ["key", "seal"];
+    let first = node.run(&seal, &spelt(&secret)).await;
+    assert_eq!(first.exit, 0, "{first:?}");
+    assert!(first.err.contains("made the AES key"), "{first:?}");
+    let path = node.sealed(&secret);
+    assert_eq!(
+        fs::metadata(&path).unwrap().permissions().mode() & 0o777,
+        0o600
+    );
+    let before = read(&path);
+    let again = node.run(&seal, &spelt(&secret)).await;
+    assert_eq!(again.exit, 0, "{again:?}");
+    assert!(!again.err.contains("made the AES key"), "{again:?}");
+    assert_ne!(read(&path), before);
+
+    // What cannot be opened may be all that is left of something.
+    let text = String::from_utf8(read(&path)).unwrap();
+    let digit = text.find("\"ciphertext\": \"").unwrap() + 15;
+    let mut altered = text.into_bytes();
+    altered[digit] = if altered[digit] == b'0' { b'1' } else { b'0' };
+    fs::remove_file(&path).unwrap();
+    node.write(
+        path.to_str().unwrap(),
+        std::str::from_utf8(&altered).unwrap(),
+    );
+    let refused = node.run(&seal, &spelt(&secret)).await;
+    assert_eq!(refused.exit, 1, "{refused:?}");
+    assert!(refused.err.contains("move it away"), "{refused:?}");
+    assert_eq!(read(&path), altered);
+}
+
+#[tokio::test]
+async fn another_token_than_the_one_that_sealed_gets_no_key_of_its_own_beside_the_old_files() {
+    let Some(node) = Alone::new().await else {
+        return;
+    };
+    let secret = SecretKey::generate(Curve::Bls12_381).unwrap();
+    let first = node.run(&["key", "seal"], &spelt(&secret)).await;
+    assert_eq!(first.exit, 0, "{first:?}");
+    node.initialise("two").await;
+    node.configure("two");
+    let other = SecretKey::generate(Curve::Ed25519).unwrap();
+    let refused = node.run(&["key", "seal"], &spelt(&other)).await;
+    assert_eq!(refused.exit, 1, "{refused:?}");
+    assert!(
+        refused.err.contains("bring the right token back"),
+        "{refused:?}"
+    );
+    assert!(!node.sealed(&other).exists());
+}
+
+#[tokio::test]
+async fn a_request_that_was_exchanged_on_its_way_is_sent_nothing() {
+    let Some(node) = Alone::new().await else {
+        return;
+    };
+    let generate = ["key", "generate", "p256", "--source", "2", "--copyable"];
+    let made = node.run(&generate, "").await;
+    let key = made.out.split(' ').next().unwrap().to_owned();
+    let request = ["key", "copy", "request", "--source", "2"];
+    let (own, other) = (node.run(&request, "").await, node.run(&request, "").await);
+    let fingerprint = own.err.lines().next().unwrap();
+    let fingerprint = fingerprint.strip_prefix("fingerprint ").unwrap();
+    let send = [
+        "key",
+        "copy",
+        "send",
+        &key,
+        "--source",
+        "2",
+        "--fingerprint",
+        fingerprint,
+    ];
+    let refused = node.run(&send, &other.out).await;
+    assert_eq!(refused.exit, 1, "{refused:?}");
+    assert!(
+        refused.out.is_empty() && refused.err.contains("nothing was sent"),
+        "{refused:?}"
+    );
+    let sent = node.run(&send, &own.out).await;
+    assert_eq!(sent.exit, 0, "{sent:?}");
+}
+
+#[tokio::test]
+async fn words_for_a_token_are_refused_where_there_is_none() {
+    let Some(node) = Alone::new().await else {
+        return;
+    };
+    let secret = spelt(&SecretKey::generate(Curve::Bls12_381).unwrap());
+    for (words, exit, says) in [
+        (
+            &["key", "generate", "p256", "--copyable"][..],
+            64,
+            "--source",
+        ),
+        (
+            &["key", "generate", "p256", "--source", "3"],
+            64,
+            "key seal",
+        ),
+        (
+            &["key", "generate", "bls12-381", "--source", "2"],
+            1,
+            "sealed",
+        ),
+        (&["key", "import", "--source", "2"], 1, "sealed"),
+        (
+            &["key", "generate", "p256", "--source", "9"],
+            64,
+            "number 9",
+        ),
+        (&["key", "copy", "request"], 64, "--source"),
+        (
+            &["key", "seal", "--source", "1"],
+            64,
+            "backend = \"sealed\"",
+        ),
+    ] {
+        let refused = node.run(words, &secret).await;
+        assert_eq!(refused.exit, exit, "{words:?}: {refused:?}");
+        assert!(refused.err.contains(says), "{words:?}: {refused:?}");
+        assert!(refused.out.is_empty(), "{words:?}: {refused:?}");
+    }
+}
