@@ -33,7 +33,8 @@ FOR ?= 1h
 
 help:
 	@echo 'make dev    three real nodes on this machine, and the story of what they promise'
-	@echo '            (ARGS is passed on: make dev ARGS="--signer-port 7000 --keys p256")'
+	@echo '            (ARGS is passed on: make dev ARGS="--signer-port 7000 --keys p256"; ARGS=--hsm'
+	@echo '            keeps the keys in SoftHSM tokens)'
 	@echo 'make demo   the same story, then exit 0 or 1'
 	@echo 'make test   every test: unit, property, crash, end to end, documentation, and the fault suite'
 	@echo 'make lint   format, clippy, documentation, licences and banned crates'
@@ -52,7 +53,7 @@ demo: build
 	@exec $(QUORATE) dev --demo $(ARGS)
 
 build:
-	@deploy/prerequisites.sh build
+	@deploy/prerequisites.sh $(if $(findstring --hsm,$(ARGS)),test,build)
 	@$(say_rocksdb)
 	@cargo build $(SELECTION)
 

@@ -37,7 +37,7 @@ pub enum KeySource {
 }
 
 /// What `sealing_key` is if nothing is said.
-const SEALING_KEY: &str = "quorate-seal";
+pub(crate) const SEALING_KEY: &str = "quorate-seal";
 
 impl KeySource {
     /// The folder of its files, if it has one.

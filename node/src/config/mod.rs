@@ -25,6 +25,7 @@ use std::path::{Path, PathBuf};
 use toml::Spanned;
 
 pub use fault::{Fault, Faults};
+pub(crate) use keys::SEALING_KEY;
 pub use keys::{KeySource, PasswordSource, TokenSource};
 pub use log::{Log, LogFormat};
 pub use signer::{Limits, PlainHttp, SignerApi, TlsFiles};

@@ -56,14 +56,10 @@ pub(super) async fn prepare(plan: &Plan, program: &Program) -> Result<Vec<NodePr
             program.run(&node.config(), &["init"]).await?;
         }
     }
-    let (in_tokens, in_files): (Vec<Curve>, Vec<Curve>) = plan
-        .curves
-        .iter()
-        .partition(|curve| plan.tokens.is_some() && **curve != Curve::Bls12_381);
-    if let Some(tokens) = &plan.tokens {
-        tokens.prepare(plan, &nodes, &in_tokens).await?;
+    match &plan.tokens {
+        Some(tokens) => tokens.prepare(plan, &nodes).await?,
+        None => keys(program, &nodes, &plan.curves).await?,
     }
-    keys(program, &nodes, &in_files).await?;
     Ok(nodes)
 }
 

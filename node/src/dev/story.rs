@@ -367,7 +367,7 @@ impl Story<'_> {
             let rates = Rates::measure(self.cluster, &key, from).await?;
             let token = match rates.token {
                 Some(token) => format!("the token alone {token}/s"),
-                None => "in no token".to_owned(),
+                None => "not in the token, but sealed by it".to_owned(),
             };
             self.screen.line(&format!(
                 "{:<10} {}; at once {}/s, {token}",

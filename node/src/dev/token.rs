@@ -1,4 +1,5 @@
-//! SoftHSM tokens instead of key files: a folder a node, the same keys in each.
+//! SoftHSM tokens instead of key files: a folder a node, the same keys in each. What no token can
+//! sign with, tz4, is sealed by it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -14,9 +15,10 @@ use super::cluster::Plan;
 use super::fault::DevError;
 use super::folder::{key_folder, write};
 use super::process::NodeProcess;
-use crate::config::{Config, KeySource, PasswordSource};
+use crate::config::{Config, KeySource, PasswordSource, SEALING_KEY};
 use crate::keys::file;
 use crate::keys::pin::PinSource;
+use crate::keys::sealed::Sealed;
 use crate::keys::token::place;
 
 /// Where distributions put SoftHSM.
@@ -63,29 +65,26 @@ impl Tokens {
             let value = value.replace("{node}", &node.id().to_string());
             environment.push(format!("{name} = {value:?}"));
         }
-        Some(format!(
-            "\n[[keys]]\nbackend = \"pkcs11\"\nmodule = {:?}\ntoken = \"node{}\"\n\
-             pin_file = \"pin\"\nenvironment = {{ {} }}\n",
+        let token = format!(
+            "module = {:?}\ntoken = \"node{}\"\npin_file = \"pin\"\nenvironment = {{ {} }}\n",
             self.module,
             node.id(),
             environment.join(", ")
+        );
+        Some(format!(
+            "\n[[keys]]\nbackend = \"pkcs11\"\n{token}\n[[keys]]\nbackend = \"sealed\"\n{token}"
         ))
     }
 
     /// Makes what is not there yet: tokens, and one key a curve in each, or in a file on a node
     /// without a token.
-    pub(super) async fn prepare(
-        &self,
-        plan: &Plan,
-        nodes: &[NodeProcess],
-        curves: &[Curve],
-    ) -> Result<(), DevError> {
+    pub(super) async fn prepare(&self, plan: &Plan, nodes: &[NodeProcess]) -> Result<(), DevError> {
         let done = plan.dir.join("tokens.made");
         if done.exists() {
             return Ok(());
         }
         // A run that ended half way left tokens whose keys nobody has a second copy of: again.
-        let secrets = curves.iter().map(|curve| SecretKey::generate(*curve));
+        let secrets = plan.curves.iter().map(|curve| SecretKey::generate(*curve));
         let secrets = secrets
             .collect::<Result<Vec<_>, _>>()
             .map_err(|error| DevError::Broken(error.to_string()))?;
@@ -133,7 +132,15 @@ impl Tokens {
         let guard: Arc<dyn PinGuard> =
             Arc::new(PinSource::new(source.pin.clone(), &node.data_dir()));
         let mut ceremony = Ceremony::open(place, guard).await?;
+        ceremony.make_sealing_key(SEALING_KEY).await?;
         for secret in secrets {
+            if secret.public_key().curve() == Curve::Bls12_381 {
+                let sealed = Sealed::seal(&ceremony, SEALING_KEY, secret).await?;
+                let folder = node.data_dir().join("sealed");
+                disk::create_folder(&folder).map_err(DevError::file(&folder))?;
+                sealed.write(&folder).map_err(DevError::file(&folder))?;
+                continue;
+            }
             let name = KeyName {
                 id: Some(vec![secret.public_key().curve().code()]),
                 label: Some(secret.public_key().curve().to_string()),
