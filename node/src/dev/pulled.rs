@@ -33,7 +33,8 @@ pub struct Pulled {
     pub healed: Duration,
 }
 
-const PATIENCE: Duration = Duration::from_secs(20);
+/// A process that hangs while it connects is given 20 s before it is replaced.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// How long the load goes on after the new leader leads.
 const AFTER: Duration = Duration::from_secs(1);
