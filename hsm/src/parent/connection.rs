@@ -49,7 +49,9 @@ pub(super) async fn log_in(
         .await
     {
         Ok(_) => Ok(token),
-        Err(trouble) if trouble.kind == TroubleKind::PinRejected => {
+        // A locked token is asked again by no restart either, though it may not say in advance
+        // that it is locked.
+        Err(trouble) if trouble.is_about_the_pin() => {
             Err(remember(guard, token, pin, trouble).await)
         }
         Err(trouble) => Err(trouble),
@@ -104,18 +106,20 @@ async fn remember(guard: &SharedGuard, token: Token, pin: Pin, trouble: Trouble)
     let Token { label, serial, .. } = token.clone();
     let guard = guard.clone();
     let kept = tokio::task::spawn_blocking(move || guard.reject(&token, &pin)).await;
-    let what = match kept.map_err(|ended| ended.to_string()).flatten() {
-        Ok(()) => {
+    let written = kept.map_err(|ended| ended.to_string()).flatten().is_ok();
+    let what = match (trouble.kind, written) {
+        (TroubleKind::PinBarred, true) => {
+            "unlock it as its security officer, then run `quorate key reload`"
+        }
+        (_, true) => {
             "this PIN is not tried again, by no process of this node: put the right one into its \
              source"
         }
         // The process that goes on remembers it all the same.
-        Err(_not_kept) => {
-            "and that could not be written down: stop this node before it starts again"
-        }
+        (_, false) => "and that could not be written down: stop this node before it starts again",
     };
     Trouble {
-        kind: TroubleKind::PinRejected,
+        kind: trouble.kind,
         what: format!(
             "token {label:?} (serial {serial}) refuses the PIN ({}); {what}",
             trouble.what
