@@ -1,9 +1,12 @@
 //! The node's side: starts the process that holds a module, asks it with a deadline, and replaces it.
 
 mod connection;
+mod live;
+mod memory;
 mod module;
 mod process;
 mod standing;
+mod watching;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
