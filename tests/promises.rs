@@ -16,9 +16,13 @@
 
 mod judge;
 mod raw;
+mod shimmed;
 mod world;
 
 mod dev_command;
+mod hsm_crashes;
+mod hsm_faults;
+mod hsm_secrets;
 mod octez_traffic;
 mod p1_one_message;
 mod p2_one_signature;

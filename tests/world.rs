@@ -9,6 +9,7 @@ use node::dev::Settings;
 use node::dev::cluster::{Cluster, Plan};
 use node::dev::deadline::{Deadline, wait_for};
 use node::dev::message::consensus;
+use node::dev::token::Tokens;
 use tempfile::TempDir;
 use tezos::{ChainId, Curve, Kind, Level, PublicKey, Round, Signature, Slot};
 use tokio::sync::{Mutex, MutexGuard};
@@ -73,6 +74,15 @@ impl World {
     }
 
     pub(crate) async fn with(curves: &[Curve], release: &'static str, settings: Settings) -> Self {
+        Self::with_tokens(curves, release, settings, None).await
+    }
+
+    pub(crate) async fn with_tokens(
+        curves: &[Curve],
+        release: &'static str,
+        settings: Settings,
+        tokens: Option<Tokens>,
+    ) -> Self {
         let turn = TURN.lock().await;
         let dir = folder();
         let plan = Plan {
@@ -81,6 +91,7 @@ impl World {
             signer_port: 0,
             curves: curves.to_vec(),
             release,
+            tokens,
             settings,
         };
         Self {

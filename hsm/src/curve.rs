@@ -70,6 +70,32 @@ fn of_point(curve: Curve, point: &[u8]) -> Option<PublicKey> {
     PublicKey::from_raw(curve, &compressed).ok()
 }
 
+/// The `CKA_EC_POINT` of a public key: a DER octet string around the uncompressed point, or around the
+/// 32 bytes of an Ed25519 key (PKCS#11 v3.0, sections 2.3.3 and 2.3.5).
+pub(crate) fn point(key: &PublicKey) -> Result<Vec<u8>, Trouble> {
+    let wrong = || Trouble::unfit(format!("{} is no point on its curve", key.hash()));
+    let point = match key.curve() {
+        Curve::P256 => {
+            let key = p256::ecdsa::VerifyingKey::from_sec1_bytes(key.as_raw());
+            key.map_err(|_| wrong())?
+                .to_sec1_point(false)
+                .as_bytes()
+                .to_vec()
+        }
+        Curve::Secp256k1 => {
+            let key = k256::ecdsa::VerifyingKey::from_sec1_bytes(key.as_raw());
+            key.map_err(|_| wrong())?
+                .to_sec1_point(false)
+                .as_bytes()
+                .to_vec()
+        }
+        Curve::Ed25519 | Curve::Bls12_381 => key.as_raw().to_vec(),
+    };
+    // At most 96 bytes, so one byte of length does.
+    let length = u8::try_from(point.len()).map_err(|_| wrong())?;
+    Ok([&[0x04, length], point.as_slice()].concat())
+}
+
 /// The signature in what `C_Sign` gave: r and s side by side as the standard says, or in DER as some
 /// modules do. With a low s.
 pub(crate) fn signature(curve: Curve, value: &[u8]) -> Result<Signature, Trouble> {

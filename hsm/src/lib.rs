@@ -13,6 +13,7 @@
 //! **Invariant:** nothing here decides what may be signed, and nothing here releases a signature:
 //! the node asks with the digest of what its grant owns, and verifies what comes back.
 
+mod ceremony;
 pub mod child;
 mod ckr;
 mod curve;
@@ -23,6 +24,7 @@ mod trouble;
 mod uri;
 mod wire;
 
+pub use ceremony::{Package, Request};
 pub use name::{KeyName, TokenName};
 pub use pin::Pin;
 pub use trouble::{Trouble, TroubleKind};

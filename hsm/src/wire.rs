@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use tezos::PublicKey;
 use zeroize::Zeroizing;
 
+use crate::ceremony::{Outcome, Step};
 use crate::{KeyName, TokenName, Trouble};
 
 /// No frame is longer, in words or in bytes.
@@ -52,6 +53,8 @@ pub(crate) enum Ask {
     Sign { key: usize },
     /// Is the session there, and are the keys?
     Check,
+    /// Make, copy or use what only people ask for. Boxed: a package is longer than a signature.
+    Ceremony(Box<Step>),
 }
 
 /// An answer.
@@ -72,6 +75,8 @@ pub(crate) enum Said {
     Keys(Vec<Found>),
     /// To `Sign`: the bytes are what `C_Sign` gave.
     Signed,
+    /// To `Ceremony`.
+    Ceremony(Box<Outcome>),
 }
 
 /// The token that was found.

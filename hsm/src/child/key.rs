@@ -41,7 +41,7 @@ pub(super) fn find(
             }
             let all = all.into_iter();
             named.extend(all.map(|(name, objects)| {
-                let object = only(&name, &objects);
+                let object = one_of(&name, &objects);
                 (name, object)
             }));
         }
@@ -71,16 +71,13 @@ pub(super) fn find(
     Ok((handles, found))
 }
 
-/// The one private key of a name; the inner error is that there is none, or several.
-#[expect(
-    clippy::type_complexity,
-    reason = "the outer error ends the search, the inner one concerns this name alone"
-)]
+/// The one private key of a name; the inner error is that there is none, or several: it concerns this
+/// name alone, and the outer one ends the search.
 fn the_one(session: &Session, name: &KeyName) -> Result<Result<ObjectHandle, Trouble>, Trouble> {
-    Ok(only(name, &private_keys(session, name)?))
+    Ok(one_of(name, &private_keys(session, name)?))
 }
 
-fn only(name: &KeyName, objects: &[ObjectHandle]) -> Result<ObjectHandle, Trouble> {
+fn one_of(name: &KeyName, objects: &[ObjectHandle]) -> Result<ObjectHandle, Trouble> {
     match objects {
         [object] => Ok(*object),
         [] => Err(Trouble::unfit(format!(
@@ -92,6 +89,14 @@ fn only(name: &KeyName, objects: &[ObjectHandle]) -> Result<ObjectHandle, Troubl
             several.len()
         ))),
     }
+}
+
+/// The one private key of a name.
+///
+/// # Errors
+/// If there is none, or several.
+pub(super) fn only(session: &Session, name: &KeyName) -> Result<ObjectHandle, Trouble> {
+    the_one(session, name).flatten()
 }
 
 fn private_keys(session: &Session, name: &KeyName) -> Result<Vec<ObjectHandle>, Trouble> {
@@ -107,7 +112,7 @@ fn private_keys(session: &Session, name: &KeyName) -> Result<Vec<ObjectHandle>, 
     Ok(all)
 }
 
-fn words(name: &KeyName) -> impl Iterator<Item = Attribute> {
+pub(super) fn words(name: &KeyName) -> impl Iterator<Item = Attribute> {
     let id = name.id.clone().map(Attribute::Id);
     let label = name.label.clone();
     let label = label.map(|label| Attribute::Label(label.into_bytes()));

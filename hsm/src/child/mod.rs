@@ -4,8 +4,13 @@
 //! It dies with whoever asks: the end of the socket is its end at once, even while every thread of
 //! it hangs in the module, since the thread that reads the socket calls nothing of the module.
 
+mod ceremony;
+mod copying;
+mod generation;
+mod initialisation;
 mod key;
 mod privilege;
+mod sealing;
 mod session;
 mod token;
 
@@ -99,6 +104,7 @@ fn answer(holder: &Holder, ask: Ask, bytes: &[u8]) -> Result<Given, Trouble> {
             let signature = holder.sign(key, bytes)?;
             return Ok((Said::Signed, Zeroizing::new(signature)));
         }
+        Ask::Ceremony(step) => return ceremony::perform(holder, *step, bytes),
     };
     Ok((said, Zeroizing::default()))
 }

@@ -150,6 +150,14 @@ impl Holder {
         }
     }
 
+    /// A session that may make, change and destroy objects; logged in, since a login holds for the
+    /// whole process.
+    pub(super) fn writing(&self) -> Result<Session, Trouble> {
+        let module = lock(&self.module).clone();
+        let Module { context, slot } = module.ok_or_else(|| too_early("open the module"))?;
+        Ok(context.open_rw_session(slot)?)
+    }
+
     fn new_session(&self) -> Result<Session, Trouble> {
         let module = lock(&self.module).clone();
         let Module { context, slot } = module.ok_or_else(|| too_early("open the module"))?;
@@ -164,7 +172,7 @@ impl Keys {
     }
 }
 
-fn load(path: &Path) -> Result<Pkcs11, Trouble> {
+pub(super) fn load(path: &Path) -> Result<Pkcs11, Trouble> {
     let context = Pkcs11::new(path)?;
     match context.initialize(CInitializeArgs::new(CInitializeFlags::OS_LOCKING_OK)) {
         Ok(()) | Err(Error::Pkcs11(RvError::CryptokiAlreadyInitialized, _)) => Ok(context),

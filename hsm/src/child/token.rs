@@ -63,7 +63,7 @@ pub(super) fn find(context: &Pkcs11, name: &TokenName) -> Result<(Slot, Token), 
     }
 }
 
-fn describe(slot: Slot, info: &TokenInfo) -> Token {
+pub(super) fn describe(slot: Slot, info: &TokenInfo) -> Token {
     let pin = match info {
         _ if info.user_pin_locked() => PinState::Locked,
         _ if info.user_pin_final_try() => PinState::FinalTry,

@@ -1,6 +1,8 @@
 //! The node's side: starts the process that holds a module, asks it with a deadline, and replaces it.
 
+mod ceremony;
 mod connection;
+mod durability;
 mod live;
 mod memory;
 mod module;
@@ -18,6 +20,8 @@ use tezos::PublicKeyHash;
 
 use crate::{KeyName, Pin, Token, TokenName};
 
+pub use ceremony::{Ceremony, Made, initialise};
+pub use durability::Files;
 pub use module::Module;
 pub use standing::{Refused, Standing};
 

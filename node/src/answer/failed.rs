@@ -39,6 +39,8 @@ pub enum Failed {
         node: u64,
         /// Why not; never a secret.
         reason: String,
+        /// Whether it is about to hand leadership over to a node that can.
+        elsewhere: bool,
     },
     /// As many requests as this node may work on are in work.
     Overloaded {
@@ -63,8 +65,14 @@ impl Failed {
             Self::NoLeader { .. }
             | Self::NotLeader { .. }
             | Self::OutOfTime
-            | Self::Stopped { .. } => StatusCode::BAD_GATEWAY,
-            Self::CannotSign { .. } | Self::Bug { .. } => StatusCode::INTERNAL_SERVER_ERROR,
+            | Self::Stopped { .. }
+            | Self::CannotSign {
+                elsewhere: true, ..
+            } => StatusCode::BAD_GATEWAY,
+            Self::CannotSign {
+                elsewhere: false, ..
+            }
+            | Self::Bug { .. } => StatusCode::INTERNAL_SERVER_ERROR,
             Self::Overloaded { .. } => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
@@ -119,10 +127,25 @@ impl fmt::Display for Failed {
             Self::Stopped { reason } => {
                 write!(out, "this node has stopped: {reason}; ask another node")
             }
-            Self::CannotSign { key, node, reason } => write!(
+            Self::CannotSign {
+                key,
+                node,
+                reason,
+                elsewhere: false,
+            } => write!(
                 out,
                 "node {node} leads and cannot sign with key {key}: {reason}; see what each node \
                  can sign with: quorate cluster status"
+            ),
+            Self::CannotSign {
+                key,
+                node,
+                reason,
+                elsewhere: true,
+            } => write!(
+                out,
+                "node {node} leads and cannot sign with key {key}, and is handing over to a node \
+                 that can: {reason}; ask again"
             ),
             Self::Overloaded {
                 bound,

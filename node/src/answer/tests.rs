@@ -380,11 +380,24 @@ fn inabilities() -> Vec<(Reply, u16, &'static str, &'static str)> {
                 key: key(),
                 node: 3,
                 reason: "no secret".to_owned(),
+                elsewhere: false,
             }
             .into(),
             500,
             "cannot_sign",
             "node 3 leads and cannot sign with key tz1VSUr8wwNhLAzempoch5d6hLRiTh8Cjcjb: no secret; see what each node can sign with: quorate cluster status",
+        ),
+        (
+            Failed::CannotSign {
+                key: key(),
+                node: 3,
+                reason: "the token is gone".to_owned(),
+                elsewhere: true,
+            }
+            .into(),
+            502,
+            "cannot_sign",
+            "node 3 leads and cannot sign with key tz1VSUr8wwNhLAzempoch5d6hLRiTh8Cjcjb, and is handing over to a node that can: the token is gone; ask again",
         ),
         (
             Failed::Overloaded {

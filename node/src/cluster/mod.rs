@@ -30,6 +30,7 @@ use raft_store::ground::Ground;
 use raft_store::ledger::{Clock, Ledger};
 use raft_store::runtime::watch;
 use raft_store::witness::Witness;
+use tezos::PublicKeyHash;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 
@@ -184,6 +185,13 @@ impl<G: Ground> Cluster<G> {
             tracing::warn!(%error, "consensus did not end in order");
         }
         self.0.folder.put_away();
+    }
+
+    /// Whether this node, if it leads and cannot sign with `key`, hands over to a peer that can.
+    pub(crate) fn would_hand_over(&self, key: &PublicKeyHash) -> bool {
+        let mut mine = self.0.ability.borrow().clone();
+        mine.can_sign.insert(*key, false);
+        ability::successor(&mine, &self.able_peers()).is_some()
     }
 
     /// The peers that are heard and believed, and what they can do.

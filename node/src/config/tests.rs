@@ -111,11 +111,13 @@ listen = 9732
 heartbeat_ms = 0
 hold_ms = 2500
 [[keys]]
-backend = "hsm"
+backend = "file"
 password_file = "p"
 password_variable = "P"
 [[keys]]
 folder = "a"
+[[keys]]
+backend = "hsm"
 [log]
 format = "xml"
 level = "a=b=c"
@@ -123,7 +125,6 @@ level = "a=b=c"
     let told = faults(text);
     let expected = [
         "0 keys.1.backend",
-        "0 keys.1.password_file",
         "0 peers.address",
         "0 signer.tls.key",
         "1 data_dir",
@@ -138,10 +139,10 @@ level = "a=b=c"
         "17 ops.listen",
         "19 times.heartbeat_ms",
         "20 times.deadline_ms",
-        "22 keys.0.backend",
         "24 keys.0.password_file",
-        "28 log.format",
-        "29 log.level",
+        "28 keys.2.backend",
+        "30 log.format",
+        "31 log.level",
     ];
     let mut told: Vec<&str> = told.iter().map(String::as_str).collect();
     told.sort_by_key(|fault| {
@@ -205,6 +206,7 @@ fn times_that_would_make_a_failover_miss_its_request_are_refused() {
         ("election_max_ms = 801", "hold_ms"),
         ("hold_ms = 2000", "deadline_ms"),
         ("deadline_ms = 1200", "deadline_ms"),
+        ("sign_ms = 1500", "deadline_ms"),
         ("no_leader_grace_ms = 1200", "no_leader_grace_ms"),
         ("hello_every_ms = 3000", "no_leader_grace_ms"),
         ("drain_wait_ms = 3600001", "drain_wait_ms"),
@@ -282,6 +284,76 @@ fn key_sources_take_their_password_from_exactly_one_place() {
             .to_string()
             .contains("already the folder")
     );
+}
+
+#[test]
+fn a_token_is_named_with_its_module_its_keys_and_where_its_pin_is() {
+    let source = |more: &str| {
+        let text = format!("{GOOD}[[keys]]\nbackend = \"pkcs11\"\n{more}");
+        match parse(&text).map(|mut config| config.keys.remove(0)) {
+            Ok(KeySource::Pkcs11(token)) => Ok(token),
+            Ok(other) => panic!("{other:?}"),
+            Err(faults) => Err(faults.to_string()),
+        }
+    };
+    let token = source(
+        "module = \"/m.so\"\ntoken = \"one\"\nserial = \"07\"\npin_credential = \"pin\"\n\
+         environment = { SOFTHSM2_CONF = \"/s.conf\" }\nkey = [{ id = \"01ff\" }, { label = \"b\" }]\n",
+    )
+    .unwrap();
+    assert_eq!(token.module, PathBuf::from("/m.so"));
+    assert_eq!(token.token.label.as_deref(), Some("one"));
+    assert_eq!(token.token.serial.as_deref(), Some("07"));
+    assert_eq!(token.pin, PasswordSource::Credential("pin".to_owned()));
+    assert_eq!((token.sessions, token.keys.len()), (4, 2));
+    assert_eq!(token.keys[0].name.id, Some(vec![1, 255]));
+    assert_eq!(token.environment["SOFTHSM2_CONF"], "/s.conf");
+
+    let uri =
+        source("uri = \"pkcs11:token=one;id=%01?module-path=/m.so&pin-source=/p\"\n").unwrap();
+    assert_eq!(uri.keys[0].name.id, Some(vec![1]));
+    assert_eq!(uri.pin, PasswordSource::File(PathBuf::from("/p")));
+
+    for (more, named) in [
+        (
+            "token = \"one\"\npin_file = \"p\"\n",
+            "keys.0.module: is missing",
+        ),
+        (
+            "module = \"/m.so\"\npin_file = \"p\"\n",
+            "keys.0.token: no token is named",
+        ),
+        (
+            "module = \"/m.so\"\ntoken = \"one\"\n",
+            "no source of the pin is named",
+        ),
+        (
+            "uri = \"pkcs11:token=a?pin-value=1234\"\n",
+            "it holds a PIN",
+        ),
+        (
+            "pin_file = \"p\"\nsessions = 0\n",
+            "0 is not between 1 and 64",
+        ),
+        (
+            "key = [{ id = \"xy\" }]\n",
+            "keys.0.key.0.id: is not hexadecimal",
+        ),
+        ("key = [{}]\n", "the key is not named"),
+        (
+            "key = [{ id = \"01\" }, { id = \"01\" }]\n",
+            "is named twice",
+        ),
+        ("folder = \"f\"\n", "means nothing to backend \"pkcs11\""),
+        (
+            "password_file = \"f\"\n",
+            "keys.0.password_file: means nothing",
+        ),
+    ] {
+        let told = source(more).unwrap_err();
+        assert!(told.contains(named), "{more}: {told}");
+        assert!(!told.contains("1234"), "{told}");
+    }
 }
 
 #[test]

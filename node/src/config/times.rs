@@ -32,7 +32,7 @@ pub struct Times {
     /// How long a request may take from its last byte in to its answer; default 2.0 s.
     pub deadline: Duration,
     /// How long an HSM may take for one signature before its module counts as hung, and another node
-    /// is to lead; default 700 ms, so that a request that met it still has time for the other node.
+    /// is to lead; default 600 ms, so that a request that met it still has time for the other node.
     pub sign: Duration,
     /// How often each pair of nodes exchanges `hello`; default 500 ms.
     pub hello_every: Duration,
@@ -57,7 +57,7 @@ impl Default for Times {
             rpc_timeout: Duration::from_millis(300),
             hold: Duration::from_millis(1_200),
             deadline: Duration::from_millis(2_000),
-            sign: Duration::from_millis(700),
+            sign: Duration::from_millis(600),
             hello_every: Duration::from_millis(500),
             no_leader_grace: Duration::from_millis(3_000),
             transfer_pause: Duration::from_millis(10_000),

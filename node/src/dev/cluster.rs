@@ -13,6 +13,7 @@ use super::folder::{self, Settings};
 use super::manifest::{KeyEntry, Manifest, NodeEntry};
 use super::process::NodeProcess;
 use super::program::Program;
+use super::token::Tokens;
 use crate::admin::{AdminClient, KeyReport, Status};
 
 /// What kind of cluster is wanted, and where.
@@ -28,6 +29,8 @@ pub struct Plan {
     pub curves: Vec<Curve>,
     /// `after-commit` or `after-record`.
     pub release: &'static str,
+    /// The nodes whose keys are in SoftHSM tokens; none for files everywhere.
+    pub tokens: Option<Tokens>,
     /// More lines for `node.toml`.
     pub settings: Settings,
 }
@@ -57,14 +60,7 @@ impl Cluster {
     pub async fn start(plan: &Plan) -> Result<Self, DevError> {
         let program = Program::at(plan.program.clone());
         Manifest::remove(&plan.dir).map_err(DevError::file(&plan.dir))?;
-        let nodes = folder::prepare(
-            &plan.dir,
-            &program,
-            plan.signer_port,
-            &plan.curves,
-            &plan.settings,
-        )
-        .await?;
+        let nodes = folder::prepare(plan, &program).await?;
         let mut cluster = Self {
             dir: plan.dir.clone(),
             program,

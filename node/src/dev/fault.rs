@@ -30,6 +30,9 @@ pub enum DevError {
         /// The other process.
         pid: String,
     },
+    /// A token could not be made.
+    #[error("a SoftHSM token: {0}")]
+    Token(#[from] hsm::Trouble),
     /// A port cannot be had.
     #[error(transparent)]
     Port(#[from] PortError),

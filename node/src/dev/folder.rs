@@ -8,6 +8,7 @@ use raft_store::disk;
 use serde::Deserialize;
 use tezos::{Curve, PublicKeyHash};
 
+use super::cluster::Plan;
 use super::fault::DevError;
 use super::ports::Ports;
 use super::process::NodeProcess;
@@ -21,6 +22,8 @@ pub struct Settings {
     pub signer: Vec<String>,
     /// For the section `[times]`.
     pub times: Vec<String>,
+    /// For the section `[log]`.
+    pub log: Vec<String>,
 }
 
 /// How many nodes there are: the least that survives the loss of one.
@@ -31,21 +34,20 @@ const NODES: u16 = 3;
 ///
 /// # Errors
 /// If a port is taken, a file cannot be written, or a command fails.
-pub(super) async fn prepare(
-    dir: &Path,
-    program: &Program,
-    signer_port: u16,
-    curves: &[Curve],
-    settings: &Settings,
-) -> Result<Vec<NodeProcess>, DevError> {
+pub(super) async fn prepare(plan: &Plan, program: &Program) -> Result<Vec<NodeProcess>, DevError> {
+    let dir = &plan.dir;
     let mut nodes = Vec::new();
-    for (id, planned) in (1_u64..).zip(Ports::plan(signer_port, NODES)?) {
+    for (id, planned) in (1_u64..).zip(Ports::plan(plan.signer_port, NODES)?) {
         let folder = dir.join(format!("node{id}"));
         disk::create_folder(&folder).map_err(DevError::file(&folder))?;
         let ports = keep_peers_port(&folder, planned)?;
         ports.check(id)?;
         let node = NodeProcess::new(id, program.path(), folder, ports);
-        write(&node.config(), &configuration(ports, settings))?;
+        let tokens = plan.tokens.as_ref().and_then(|tokens| tokens.of(&node));
+        write(
+            &node.config(),
+            &configuration(ports, &plan.settings, tokens),
+        )?;
         nodes.push(node);
     }
     password(dir)?;
@@ -54,7 +56,14 @@ pub(super) async fn prepare(
             program.run(&node.config(), &["init"]).await?;
         }
     }
-    keys(program, &nodes, curves).await?;
+    let (in_tokens, in_files): (Vec<Curve>, Vec<Curve>) = plan
+        .curves
+        .iter()
+        .partition(|curve| plan.tokens.is_some() && **curve != Curve::Bls12_381);
+    if let Some(tokens) = &plan.tokens {
+        tokens.prepare(plan, &nodes, &in_tokens).await?;
+    }
+    keys(program, &nodes, &in_files).await?;
     Ok(nodes)
 }
 
@@ -68,7 +77,7 @@ fn keep_peers_port(folder: &Path, planned: Ports) -> Result<Ports, DevError> {
     Ok(Ports { peers, ..planned })
 }
 
-fn configuration(ports: Ports, settings: &Settings) -> String {
+fn configuration(ports: Ports, settings: &Settings, token: Option<String>) -> String {
     let Ports { signer, peers, ops } = ports;
     let section = |name: &str, lines: &[String]| match lines {
         [] => String::new(),
@@ -79,11 +88,12 @@ fn configuration(ports: Ports, settings: &Settings) -> String {
     format!(
         "# Written by `quorate dev` at every start; deploy/node.toml explains each line.\n\
          data_dir = \"data\"\n\
-         {}{}{}{}{}",
+         {}{}{}{}{}{}{}",
         section("peers", &[format!("listen = \"127.0.0.1:{peers}\"")]),
         section("signer", &signer_lines),
         section("ops", &[format!("listen = \"127.0.0.1:{ops}\"")]),
         section("times", &settings.times),
+        section("log", &settings.log),
         section(
             "[keys]",
             &[
@@ -91,6 +101,7 @@ fn configuration(ports: Ports, settings: &Settings) -> String {
                 "password_file = \"../password\"".to_owned()
             ]
         ),
+        token.unwrap_or_default(),
     )
 }
 
@@ -135,7 +146,7 @@ async fn keys(program: &Program, nodes: &[NodeProcess], curves: &[Curve]) -> Res
     Ok(())
 }
 
-fn key_folder(node: &NodeProcess) -> PathBuf {
+pub(super) fn key_folder(node: &NodeProcess) -> PathBuf {
     node.data_dir().join("keys")
 }
 
@@ -154,6 +165,6 @@ fn key_files(folder: &Path) -> Result<BTreeMap<PublicKeyHash, PathBuf>, DevError
         .collect())
 }
 
-fn write(file: &Path, text: &str) -> Result<(), DevError> {
+pub(super) fn write(file: &Path, text: &str) -> Result<(), DevError> {
     disk::replace(file, &[text.as_bytes()]).map_err(DevError::file(file))
 }

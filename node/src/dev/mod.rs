@@ -13,11 +13,13 @@ pub mod message;
 pub mod ports;
 pub mod process;
 pub mod program;
+pub mod pulled;
 mod race;
 mod screen;
 mod stale;
 mod story;
 mod tether;
+pub mod token;
 
 use std::env;
 use std::path::PathBuf;
@@ -35,6 +37,7 @@ pub use tether::{TetherError, tether};
 use cluster::{Cluster, Plan};
 use figures::told;
 use screen::Screen;
+use token::Tokens;
 
 /// The options of `quorate dev`.
 #[derive(clap::Args, Clone, Debug)]
@@ -54,6 +57,9 @@ pub struct DevArgs {
         value_name = "CURVES"
     )]
     pub keys: Vec<Curve>,
+    /// Keep the keys of tz1, tz2 and tz3 in SoftHSM tokens, one folder a node.
+    #[arg(long)]
+    pub hsm: bool,
     /// Tell the story, stop everything, and exit 0, or 1 if a promise does not hold.
     #[arg(long)]
     pub demo: bool,
@@ -139,7 +145,7 @@ async fn up_and_told(
         told(start.elapsed()),
         manifest.display()
     ));
-    match story::tell(&mut cluster, screen).await {
+    match story::tell(&mut cluster, screen, plan.tokens.is_some()).await {
         Ok(()) => Ok(Some(cluster)),
         // A cluster that broke a promise is left to look at, unless nobody stays to do so.
         Err(fault) if !demo => {
@@ -187,7 +193,13 @@ fn plan(args: &DevArgs) -> Result<Plan, DevError> {
         program: env::current_exe().map_err(DevError::file("this program"))?,
         signer_port: args.signer_port,
         curves: args.keys.clone(),
-        release: "after-commit",
+        // What a token signs differs each time, so the first signature is the only one.
+        release: if args.hsm {
+            "after-record"
+        } else {
+            "after-commit"
+        },
+        tokens: args.hsm.then(Tokens::everywhere).transpose()?,
         settings: Settings::default(),
     })
 }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use client::ClientError;
-use tezos::{ChainId, Kind, Level, PublicKey, Round, Signature, Slot};
+use tezos::{ChainId, Curve, Kind, Level, PublicKey, Round, Signature, Slot};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
@@ -15,6 +15,7 @@ use super::deadline::wait_for;
 use super::fault::DevError;
 use super::figures::{Floor, Spread, told};
 use super::message::consensus;
+use super::pulled::pull_the_leaders_token;
 use super::race::{Last, Race, Tally, longest_silence};
 use super::screen::Screen;
 
@@ -30,11 +31,15 @@ const AFTER_KILL: usize = 50;
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Tells the whole story.
+/// Tells the whole story; with `tokens`, that of the leader's token too.
 ///
 /// # Errors
 /// If a promise does not hold, or the cluster fails.
-pub(super) async fn tell(cluster: &mut Cluster, screen: &Screen) -> Result<(), DevError> {
+pub(super) async fn tell(
+    cluster: &mut Cluster,
+    screen: &Screen,
+    tokens: bool,
+) -> Result<(), DevError> {
     let mut story = Story {
         level: first_free_level(cluster).await?,
         leader: cluster.leader().await?,
@@ -48,6 +53,9 @@ pub(super) async fn tell(cluster: &mut Cluster, screen: &Screen) -> Result<(), D
     story.every_curve().await?;
     story.how_long_one_takes().await?;
     story.the_leader_dies().await?;
+    if tokens {
+        story.the_leaders_token_is_pulled().await?;
+    }
     story.how_to_use_it();
     Ok(())
 }
@@ -346,6 +354,44 @@ impl Story<'_> {
             races.spawn(async move { Ok((key, race.run(stop).await?)) });
         }
         Ok(races)
+    }
+
+    async fn the_leaders_token_is_pulled(&mut self) -> Result<(), DevError> {
+        let leader = self.cluster.leader().await?;
+        self.screen.chapter(&format!(
+            "Node {leader} leads, and its token is taken away while a baker a key asks a follower"
+        ));
+        let keys: Vec<PublicKey> = self.keys();
+        let keys: Vec<PublicKey> = keys
+            .into_iter()
+            .filter(|key| key.curve() != Curve::Bls12_381)
+            .collect();
+        // Above every slot of the race.
+        self.level = first_free_level(self.cluster).await?;
+        let from = self.next_slot()?.level;
+        let pulled = pull_the_leaders_token(self.cluster, &keys, CHAIN, from).await?;
+        self.level = first_free_level(self.cluster).await?;
+        let tell = |text: String| self.screen.line(&text);
+        tell(format!(
+            "node {} leads after {}",
+            pulled.to,
+            told(pulled.handed_over)
+        ));
+        tell(format!(
+            "{} requests, {} of them lost, the longest took {}",
+            pulled.asked,
+            pulled.lost.len(),
+            told(pulled.longest)
+        ));
+        if let Some(first) = pulled.lost.first() {
+            return Err(DevError::Broken(format!("a request was lost: {first}")));
+        }
+        tell(format!(
+            "the token is back, and node {} can sign again after {}, without a restart",
+            pulled.from,
+            told(pulled.healed)
+        ));
+        Ok(())
     }
 
     fn how_to_use_it(&self) {

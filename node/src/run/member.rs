@@ -6,6 +6,7 @@ use std::time::Duration;
 use raft_store::folder::Folder;
 use raft_store::ground::Ground;
 use raft_store::ledger::Ledger;
+use tezos::PublicKeyHash;
 
 use crate::answer::Reply;
 use crate::cluster::Cluster;
@@ -76,6 +77,10 @@ impl<G: Ground> Peers for Member<G> {
             // The cluster has ended: nobody leads any more, and the deadline is the caller's.
             Err(_ended) => std::future::pending().await,
         }
+    }
+
+    fn would_hand_over(&self, key: &PublicKeyHash) -> bool {
+        self.cluster.would_hand_over(key)
     }
 
     async fn forward(&self, to: u64, ask: &Ask, remaining: Duration) -> Result<Reply, Unreached> {

@@ -37,6 +37,7 @@ impl<P: Peers> SignPath<P> {
             key: trail.key,
             node: self.peers.me(),
             reason,
+            elsewhere: self.peers.would_hand_over(&trail.key),
         }
         .into()
     }

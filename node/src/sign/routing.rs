@@ -91,6 +91,18 @@ impl<P: Peers> SignPath<P> {
                 }
                 continue;
             }
+            // The slot is granted again to whoever leads next (R30, R31).
+            if let Reply::Failed(Failed::CannotSign {
+                elsewhere: true, ..
+            }) = reply
+                && self
+                    .hold
+                    .another(&self.peers, leader, &mut held, deadline)
+                    .await
+                    .is_ok()
+            {
+                continue;
+            }
             if reply != Reply::Failed(Failed::OutOfTime) {
                 self.hold.renew();
             }

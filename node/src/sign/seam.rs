@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use raft_store::ledger::Ledger;
 use raft_store::machine::StateDisk;
+use tezos::PublicKeyHash;
 
 use super::ask::Ask;
 use crate::answer::Reply;
@@ -26,6 +27,9 @@ pub trait Peers: Clone + Send + Sync + 'static {
         &self,
         fits: impl Fn(Option<u64>) -> bool + Send + Sync,
     ) -> impl Future<Output = Option<u64>> + Send;
+
+    /// Whether this node, if it leads and cannot sign with `key`, hands over to one that can.
+    fn would_hand_over(&self, key: &PublicKeyHash) -> bool;
 
     /// Asks node `to`, which answers within `remaining` and asks nobody else.
     ///

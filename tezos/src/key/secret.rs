@@ -13,7 +13,7 @@ use crate::{Curve, Digest, ParseError, Signature};
 /// same signature.
 ///
 /// **Invariant:** it is wiped when dropped, it cannot be cloned, and neither `Debug` nor any
-/// serialisation shows it; [`SecretKey::reveal`] is the one way out.
+/// serialisation shows it; [`SecretKey::reveal`] and [`SecretKey::to_raw`] are the ways out.
 pub struct SecretKey {
     // Boxed so that moving the key does not leave copies of it along the stack.
     secret: Box<Secret>,
@@ -182,7 +182,7 @@ impl SecretKey {
         }
     }
 
-    /// The plain spelling, as Octez exports it. The one way a secret leaves this type.
+    /// The plain spelling, as Octez exports it.
     #[must_use]
     pub fn reveal(&self) -> Zeroizing<String> {
         let prefix = match self.public.curve() {
@@ -194,8 +194,10 @@ impl SecretKey {
         base58::encode_secret(prefix, self.to_raw().as_slice())
     }
 
-    /// The 32 bytes that [`SecretKey::from_raw`] reads.
-    pub(super) fn to_raw(&self) -> Zeroizing<[u8; 32]> {
+    /// The 32 bytes: an Ed25519 seed, a big-endian ECDSA scalar, or a little-endian BLS scalar. For
+    /// the import into a token, which knows no base58.
+    #[must_use]
+    pub fn to_raw(&self) -> Zeroizing<[u8; 32]> {
         match &*self.secret {
             Secret::Ed25519(key) => Zeroizing::new(key.to_bytes()),
             Secret::Secp256k1(key) => Zeroizing::new(key.to_bytes().into()),

@@ -145,6 +145,69 @@ async fn a_leader_that_loses_its_key_hands_over_to_one_that_has_it() {
     assert!(matches!(world.advance(1, 1).await, Decision::Grant(_)));
 }
 
+/// R30, the first trap: the only node that can sign was away while slots were granted.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_only_able_node_leads_once_it_has_caught_up() {
+    let mut world = World::enrolled().await;
+    let first = world.leader().await;
+    let able = |able| Ability {
+        can_sign: BTreeMap::from([(world.pkh(), able)]),
+        ..Ability::default()
+    };
+    let (can, cannot) = (able(true), able(false));
+    let away = *world.nodes.keys().find(|id| **id != first).unwrap();
+    world.stop(away).await;
+    for (_, node) in world.nodes.iter().filter(|(id, _)| **id != away) {
+        node.set_ability(cannot.clone());
+    }
+    for level in 1..=50 {
+        world.advance(level, 1).await;
+    }
+    world.start(away).await;
+    world.nodes[&away].set_ability(can);
+    world
+        .sees(first, "the able node leading", |view| {
+            view.leader == Some(away)
+        })
+        .await;
+    assert!(matches!(world.advance(50, 2).await, Decision::Refused(_)));
+    assert!(matches!(world.advance(51, 1).await, Decision::Grant(_)));
+}
+
+/// R30, the second trap: neither of two nodes that lost different keys is the better leader.
+#[tokio::test(flavor = "multi_thread")]
+async fn nodes_that_lost_different_keys_do_not_hand_over_to_and_fro() {
+    let world = World::enrolled().await;
+    let first = world.leader().await;
+    let (one, other) = (world.pkh(), tezos_key());
+    let mut lost = [(true, false), (false, true), (false, false)].into_iter();
+    // The leader first, so that it is never the one without any key.
+    let order = std::iter::once(first).chain(world.nodes.keys().copied().filter(|id| *id != first));
+    for id in order {
+        let (has_one, has_other) = lost.next().unwrap();
+        world.nodes[&id].set_ability(Ability {
+            can_sign: BTreeMap::from([(one, has_one), (other, has_other)]),
+            ..Ability::default()
+        });
+    }
+    let told = |view: &crate::cluster::View| {
+        let hellos = view.peers.values().filter_map(|peer| peer.hello.as_ref());
+        hellos.filter(|hello| hello.can_sign.len() == 2).count() == 2
+    };
+    let term = world.sees(first, "what the others lost", told).await.term;
+    for level in 1..=100 {
+        world.advance(level, 1).await;
+        tokio::time::sleep(Duration::from_millis(10)).await; // several looks of the leader
+    }
+    let view = world.nodes[&first].view().borrow().clone();
+    assert_eq!((view.leader, view.term), (Some(first), term));
+}
+
+fn tezos_key() -> tezos::PublicKeyHash {
+    let secret = tezos::SecretKey::generate(tezos::Curve::P256).unwrap();
+    secret.public_key().hash()
+}
+
 /// R11: what was never committed may be truncated, and the node that had it is believed.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_leader_whose_uncommitted_tail_was_truncated_is_not_refused() {

@@ -291,6 +291,11 @@ impl Peers for Seat {
         }
     }
 
+    /// Leadership here moves only when a test moves it.
+    fn would_hand_over(&self, _key: &tezos::PublicKeyHash) -> bool {
+        false
+    }
+
     async fn forward(&self, to: u64, ask: &Ask, remaining: Duration) -> Result<Reply, Unreached> {
         self.wires.forwarded.fetch_add(1, Ordering::SeqCst);
         let hops = *lock(&self.wires.hops);

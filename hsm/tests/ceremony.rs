@@ -1,0 +1,26 @@
+//! Ceremonies with real tokens of SoftHSM: what is made is kept, what is copied is the same, and
+//! nothing leaves.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "a test ends at the first thing that is not as it should be"
+)]
+
+#[path = "ceremony/copying.rs"]
+mod copying;
+#[path = "ceremony/durability.rs"]
+mod durability;
+#[path = "ceremony/generation.rs"]
+mod generation;
+#[path = "ceremony/initialisation.rs"]
+mod initialisation;
+#[path = "ceremony/sealing.rs"]
+mod sealing;
+#[path = "ceremony/tokens.rs"]
+mod tokens;

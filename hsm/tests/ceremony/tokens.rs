@@ -1,0 +1,149 @@
+//! Tokens of SoftHSM for one test, in a folder of their own.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use hsm::parent::{Ceremony, Launch, PinGuard, Place, Within, initialise};
+use hsm::{KeyName, Pin, Token, TokenName};
+use tempfile::TempDir;
+
+pub(crate) const PIN: &[u8] = b"1234-user";
+pub(crate) const SO_PIN: &[u8] = b"5678-officer";
+
+/// A machine with SoftHSM.
+pub(crate) struct Tokens {
+    pub(crate) module: PathBuf,
+    home: TempDir,
+}
+
+#[derive(Debug)]
+struct Always;
+
+impl PinGuard for Always {
+    fn read(&self) -> Result<Pin, String> {
+        Ok(Pin::new(PIN))
+    }
+    fn was_rejected(&self, _token: &Token, _pin: &Pin) -> Result<bool, String> {
+        Ok(false)
+    }
+    fn reject(&self, _token: &Token, _pin: &Pin) -> Result<(), String> {
+        Err("the PIN of a test is right".to_owned())
+    }
+    fn forgive(&self) -> Result<(), String> {
+        Ok(())
+    }
+}
+
+impl Tokens {
+    /// None, said aloud, on a machine without SoftHSM.
+    pub(crate) fn new() -> Option<Self> {
+        let Some(module) = shim_orders::softhsm() else {
+            skip("SoftHSM is not installed: deploy/prerequisites.sh test");
+            return None;
+        };
+        let home = tempfile::tempdir().unwrap();
+        let tokens = home.path().join("tokens");
+        fs::create_dir(&tokens).unwrap();
+        let text = format!(
+            "directories.tokendir = {}\nobjectstore.backend = file\n",
+            tokens.display()
+        );
+        fs::write(home.path().join("softhsm2.conf"), text).unwrap();
+        Some(Self { module, home })
+    }
+
+    pub(crate) fn folder(&self) -> PathBuf {
+        self.home.path().join("tokens")
+    }
+
+    pub(crate) fn launch(&self) -> Launch {
+        let configuration = self.home.path().join("softhsm2.conf");
+        Launch {
+            program: PathBuf::from(env!("CARGO_BIN_EXE_hsm-child")),
+            arguments: Vec::new(),
+            set: BTreeMap::from([(
+                "SOFTHSM2_CONF".to_owned(),
+                configuration.display().to_string(),
+            )]),
+            remove: BTreeSet::new(),
+        }
+    }
+
+    pub(crate) async fn initialise(&self, label: &str) -> Result<Token, hsm::Trouble> {
+        let (so_pin, pin) = (Pin::new(SO_PIN), Pin::new(PIN));
+        initialise(&self.launch(), &self.module, label, &so_pin, &pin).await
+    }
+
+    /// A ceremony with a fresh token.
+    pub(crate) async fn fresh(&self, label: &str) -> Ceremony {
+        self.initialise(label).await.unwrap();
+        self.open(label).await
+    }
+
+    pub(crate) async fn open(&self, label: &str) -> Ceremony {
+        self.open_at(self.place(label)).await
+    }
+
+    pub(crate) async fn open_at(&self, place: Place) -> Ceremony {
+        Ceremony::open(place, Arc::new(Always)).await.unwrap()
+    }
+
+    pub(crate) fn place(&self, label: &str) -> Place {
+        Place {
+            module: self.module.clone(),
+            token: TokenName {
+                label: Some(label.to_owned()),
+                ..TokenName::default()
+            },
+            keys: Vec::new(),
+            sessions: 1,
+            launch: self.launch(),
+            within: Within {
+                sign: Duration::from_secs(20),
+                connect: Duration::from_secs(60),
+            },
+        }
+    }
+
+    /// Every file of every token.
+    pub(crate) fn files(&self) -> Vec<PathBuf> {
+        let mut all = Vec::new();
+        collect(&self.folder(), &mut all);
+        all
+    }
+}
+
+fn collect(folder: &Path, all: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        match path.is_dir() {
+            true => collect(&path, all),
+            false => all.push(path),
+        }
+    }
+}
+
+pub(crate) fn named(label: &str) -> KeyName {
+    KeyName {
+        id: None,
+        label: Some(label.to_owned()),
+    }
+}
+
+/// Notes that a test could not run here. `QUORATE_SKIPS` names the file that `make test` counts.
+fn skip(reason: &str) {
+    println!("SKIP: {reason}");
+    assert!(
+        std::env::var_os("CI").is_none(),
+        "nothing may skip in CI: {reason}"
+    );
+    if let Some(file) = std::env::var_os("QUORATE_SKIPS") {
+        let mut options = fs::OpenOptions::new();
+        let mut skips = options.create(true).append(true).open(file).unwrap();
+        writeln!(skips, "SKIP: {reason}").unwrap();
+    }
+}
