@@ -1,5 +1,6 @@
 //! The node's side: starts the process that holds a module, asks it with a deadline, and replaces it.
 
+mod birth;
 mod ceremony;
 mod connection;
 mod durability;

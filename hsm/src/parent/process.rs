@@ -4,14 +4,11 @@ use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream as StdStream;
-use std::os::unix::process::CommandExt as _;
-use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread;
 use std::time::Duration;
 
-use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+use rustix::process::{Signal, pidfd_send_signal};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
@@ -20,6 +17,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use zeroize::Zeroizing;
 
 use super::Launch;
+use super::birth::{self, Death};
 use crate::wire::{self, Answer, Ask, Question, Said};
 use crate::{Trouble, TroubleKind};
 
@@ -77,19 +75,8 @@ impl Process {
         let (ours, theirs) = StdStream::pair().map_err(failed)?;
         ours.set_nonblocking(true).map_err(failed)?;
         let (read, out) = UnixStream::from_std(ours).map_err(failed)?.into_split();
-        let (born, birth) = oneshot::channel();
-        let (died, death) = oneshot::channel();
-        let mut command = command(launch, theirs);
-        // A thread of its own that lives as long as the process: the kernel ends the process with
-        // the thread that started it, and threads of a runtime come and go.
-        thread::Builder::new()
-            .name("hsm".to_owned())
-            .spawn(move || hold(&mut command, born, died))
-            .map_err(failed)?;
-        let handle = birth
-            .await
-            .map_err(|_gone| failed(io::ErrorKind::Other.into()))?;
-        let handle = Arc::new(handle.map_err(failed)?);
+        let (handle, death) = birth::start(launch, theirs).await.map_err(failed)?;
+        let handle = Arc::new(handle);
         let waiting = Arc::new(Mutex::new(Waiting::Alive(BTreeMap::new())));
         let (frames, given) = mpsc::unbounded_channel();
         tokio::spawn(speak(out, given));
@@ -188,50 +175,6 @@ impl Drop for Process {
     }
 }
 
-fn command(launch: &Launch, socket: StdStream) -> Command {
-    let mut command = Command::new(&launch.program);
-    command
-        .args(&launch.arguments)
-        .envs(&launch.set)
-        .stdin(Stdio::from(OwnedFd::from(socket)))
-        // What a module prints is not ours to keep: it may hold the PIN.
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        // Its own group: Ctrl-C is for the node, which then drains, and signs while it does.
-        .process_group(0);
-    for variable in &launch.remove {
-        command.env_remove(variable);
-    }
-    command
-}
-
-/// Starts the process and stays until it has ended.
-fn hold(
-    command: &mut Command,
-    born: oneshot::Sender<io::Result<OwnedFd>>,
-    died: oneshot::Sender<io::Result<ExitStatus>>,
-) {
-    let started = command.spawn();
-    // The command keeps the child's end of the socket open, which would hide the child's end.
-    command.stdin(Stdio::null());
-    let mut child = match started {
-        Ok(child) => child,
-        Err(error) => return drop(born.send(Err(error))),
-    };
-    let handle = handle(&child);
-    if born.send(handle).is_err() {
-        // Nobody waits for it any more.
-        child.kill().ok();
-    }
-    drop(died.send(child.wait()));
-}
-
-fn handle(child: &Child) -> io::Result<OwnedFd> {
-    let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
-    let pid = pid.ok_or(io::ErrorKind::NotFound)?;
-    Ok(pidfd_open(pid, PidfdFlags::empty())?)
-}
-
 /// Sends questions, each whole: one that is cut off when its asker goes away would spoil the next.
 async fn speak(mut out: OwnedWriteHalf, mut given: mpsc::UnboundedReceiver<Zeroizing<Vec<u8>>>) {
     while let Some(question) = given.recv().await {
@@ -244,7 +187,7 @@ async fn speak(mut out: OwnedWriteHalf, mut given: mpsc::UnboundedReceiver<Zeroi
 /// Hands answers out until the process has ended, and then the news of that.
 async fn listen(
     mut read: OwnedReadHalf,
-    death: oneshot::Receiver<io::Result<ExitStatus>>,
+    death: Death,
     waiting: Arc<Mutex<Waiting>>,
     handle: Arc<OwnedFd>,
 ) {
