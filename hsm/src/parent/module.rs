@@ -1,6 +1,7 @@
 //! One module, as the rest of the node has it.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tezos::{PublicKeyHash, Signature};
 use tokio::sync::{mpsc, watch};
@@ -28,6 +29,8 @@ pub struct Module {
     standing: watch::Receiver<Standing>,
     live: watch::Receiver<Option<Arc<Live>>>,
     orders: mpsc::UnboundedSender<Order>,
+    /// The connection that made the last signature of each key.
+    signed: Mutex<BTreeMap<PublicKeyHash, u64>>,
     task: JoinHandle<()>,
 }
 
@@ -56,6 +59,7 @@ impl Module {
             standing,
             live,
             orders,
+            signed: Mutex::default(),
             task: tokio::spawn(watching.run()),
         }
     }
@@ -107,7 +111,10 @@ impl Module {
                 left
             };
             let trouble = match timeout_at(by, live.sign(found, &digest, within, turn)).await {
-                Ok(Ok(signature)) => return Ok(signature),
+                Ok(Ok(signature)) => {
+                    self.signed().insert(key, live.number);
+                    return Ok(signature);
+                }
                 Ok(Err(trouble)) => trouble,
                 Err(_elapsed) => match live.process.overdue() {
                     Some(trouble) => trouble,
@@ -122,10 +129,12 @@ impl Module {
         }
     }
 
-    /// Says that the last signature was wrong: the process is replaced, and each key proves itself
-    /// before it signs again.
+    /// Says that the last signature was wrong: the process that made it is replaced, unless that was
+    /// done, and each key proves itself before it signs again.
     pub fn suspect(&self, key: PublicKeyHash) {
-        let number = self.live.borrow().as_ref().map(|live| live.number);
+        let number = self.signed().get(&key).copied();
+        let now = || self.live.borrow().as_ref().map(|live| live.number);
+        let number = number.or_else(now);
         let what = format!("the token made a signature that {key} does not verify");
         self.heal(
             number.unwrap_or_default(),
@@ -142,6 +151,10 @@ impl Module {
         self.memory.forgive()?;
         self.orders.send(Order::Retry).ok();
         Ok(())
+    }
+
+    fn signed(&self) -> MutexGuard<'_, BTreeMap<PublicKeyHash, u64>> {
+        self.signed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn heal(&self, number: u64, trouble: Trouble) {

@@ -14,13 +14,13 @@ use std::time::Duration;
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
-use super::connection::connect;
+use super::Place;
+use super::connection::here_or_afresh;
 use super::live::Live;
 use super::memory::Memory;
 use super::process::Process;
 use super::standing::{Refused, Remembered, Standing};
-use super::{PinGuard as _, Place, SharedGuard};
-use crate::wire::{Found, Token, at_once};
+use crate::wire::at_once;
 use crate::{Trouble, TroubleKind};
 
 /// How often a module that nobody asks is checked.
@@ -30,7 +30,7 @@ const CHECK_EVERY: Duration = Duration::from_secs(1);
 const GRACE: Duration = Duration::from_millis(300);
 
 /// The pause after a connection that failed, doubled each time up to the longest one. The first
-/// ones are short, since what failed once may be well within the grace.
+/// ones are well within the grace.
 const PAUSE: Duration = Duration::from_millis(20);
 const PAUSE_MAX: Duration = Duration::from_secs(5);
 
@@ -55,9 +55,9 @@ pub(super) struct Watching {
     current: watch::Sender<Option<Arc<Live>>>,
     given: mpsc::UnboundedReceiver<Order>,
     number: u64,
-    /// When trouble that nobody was told of yet is told, and what it is.
+    /// When the last trouble is told, if that was not yet done, and what it is.
     tell_at: Instant,
-    untold: Trouble,
+    last: Trouble,
 }
 
 impl Watching {
@@ -77,7 +77,7 @@ impl Watching {
             given,
             number: 0,
             tell_at: Instant::now(),
-            untold: Trouble::new(TroubleKind::Process, "the module is being loaded"),
+            last: Trouble::new(TroubleKind::Process, "the module is being loaded"),
         }
     }
 
@@ -93,6 +93,7 @@ impl Watching {
                 }
                 Err(trouble) => trouble,
             };
+            self.last.clone_from(&trouble);
             if trouble.is_about_the_pin() {
                 if self.fail(&trouble) {
                     tracing::error!(module = %self.name(), %trouble, "cannot sign");
@@ -103,7 +104,6 @@ impl Watching {
             if Instant::now() >= self.tell_at && self.fail(&trouble) {
                 tracing::warn!(module = %self.name(), %trouble, "cannot sign; trying again");
             }
-            self.untold = trouble;
             // An operator's word shortens the pause.
             drop(timeout(pause, self.retry()).await);
             pause = pause.saturating_mul(2).min(PAUSE_MAX);
@@ -119,7 +119,7 @@ impl Watching {
         live.turns.close();
         let now = Instant::now();
         self.tell_at = now.checked_add(GRACE).unwrap_or(now);
-        self.untold.clone_from(&trouble);
+        self.last.clone_from(&trouble);
         tracing::warn!(module = %self.name(), %trouble, "the token is opened again");
         if trouble.kind == TroubleKind::Session {
             return Some(Arc::clone(&live.process));
@@ -137,15 +137,12 @@ impl Watching {
         &mut self,
         process: Option<Arc<Process>>,
     ) -> Result<(Live, Vec<Refused>), Trouble> {
-        let memory = Arc::clone(&self.memory);
-        // What the source holds now is what news are measured by, if no login is reached.
-        drop(tokio::task::spawn_blocking(move || memory.read().is_ok()).await);
-        let guard: SharedGuard = Arc::clone(&self.memory) as _;
-        let mut connecting = Box::pin(here_or_afresh(process, Arc::clone(&self.place), guard));
+        let (place, memory) = (Arc::clone(&self.place), Arc::clone(&self.memory));
+        let mut connecting = Box::pin(here_or_afresh(process, place, memory));
         let connected = match timeout_at(self.tell_at, &mut connecting).await {
             Ok(connected) => connected,
             Err(_elapsed) => {
-                self.fail(&self.untold);
+                self.fail(&self.last);
                 connecting.await
             }
         };
@@ -229,8 +226,7 @@ impl Watching {
         })
     }
 
-    /// Waits until the source has another PIN than the one that was refused, or an operator says
-    /// that it is worth a try.
+    /// Waits for another PIN than the one that was refused, or for an operator's word.
     async fn another_pin(&mut self) {
         while timeout(LOOK_EVERY, self.retry()).await.is_err() {
             let memory = Arc::clone(&self.memory);
@@ -253,31 +249,5 @@ impl Watching {
 
     fn name(&self) -> String {
         format!("{} ({})", self.place.module.display(), self.place.token)
-    }
-}
-
-/// Connects in `process`, and if that does not help in a fresh one.
-async fn here_or_afresh(
-    process: Option<Arc<Process>>,
-    place: Arc<Place>,
-    guard: SharedGuard,
-) -> Result<(Arc<Process>, Token, Vec<Found>), Trouble> {
-    if let Some(held) = process {
-        match connect(&held, &place, &guard).await {
-            Ok((token, found)) => return Ok((held, token, found)),
-            Err(trouble) if trouble.is_about_the_pin() => {
-                held.kill();
-                return Err(trouble);
-            }
-            Err(_not_here) => held.kill(),
-        }
-    }
-    let fresh = Arc::new(Process::start(&place.launch).await?);
-    match connect(&fresh, &place, &guard).await {
-        Ok((token, found)) => Ok((fresh, token, found)),
-        Err(trouble) => {
-            fresh.kill();
-            Err(trouble)
-        }
     }
 }
