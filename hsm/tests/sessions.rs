@@ -190,3 +190,30 @@ async fn a_request_for_a_key_that_the_token_does_not_hold_is_refused_and_disturb
     signed(&module, key(&module, Curve::P256)).await.unwrap();
     assert_eq!((token.orders.calls("C_Login"), token.processes()), (1, 1));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_look_that_an_operator_asks_for_costs_no_request_its_signature() {
+    let Some(token) = Token::new() else { return };
+    let module = Arc::new(token.ready().await);
+    let mut standing = module.standing();
+    standing.borrow_and_update();
+    let all: Vec<_> = [Curve::P256, Curve::Secp256k1, Curve::Ed25519]
+        .map(|curve| {
+            let (key, module) = (key(&module, curve), Arc::clone(&module));
+            tokio::spawn(async move {
+                for _ in 0..50 {
+                    signed(&module, key).await.unwrap();
+                }
+            })
+        })
+        .into();
+    for looks in 2..=6 {
+        module.retry().unwrap();
+        eventually("a look", || token.orders.calls("C_Login") >= looks).await;
+    }
+    for one in all {
+        one.await.unwrap();
+    }
+    assert_eq!(token.processes(), 1);
+    assert!(!standing.has_changed().unwrap(), "{:?}", standing.borrow());
+}

@@ -1,28 +1,34 @@
 //! A token of SoftHSM with three keys, the shim in front of it, and a guard of its PIN.
 #![allow(
     dead_code,
+    unused_imports,
     reason = "each file of tests uses another part of what they share"
 )]
 
 mod guard;
+mod skip;
+mod waiting;
 
 use std::ffi::{OsStr, OsString};
-use std::fs::{self, OpenOptions};
+use std::fs;
 use std::io::Write as _;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::Arc;
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use hsm::parent::{Launch, Module, Place, Standing, Wanted, Within};
-use hsm::{KeyName, TokenName, Trouble};
+use hsm::parent::{Launch, Module, Place, Wanted, Within};
+use hsm::{KeyName, TokenName};
 use shim_orders::{Act, Order, Orders};
 use tempfile::TempDir;
-use tezos::{Curve, Digest, PublicKeyHash, Signature};
+use tezos::Curve;
 
 pub(crate) use guard::Guard;
+pub(crate) use skip::skip;
+pub(crate) use waiting::{
+    eventually, eventually_within, key, signed, signs_again, trouble, until, well,
+};
 
 /// The keys of a new token, by their ids.
 pub(crate) const CURVES: [(u8, Curve, &str); 3] = [
@@ -33,9 +39,6 @@ pub(crate) const CURVES: [(u8, Curve, &str); 3] = [
 
 /// How long one signature may take in these tests.
 pub(crate) const SIGN: Duration = Duration::from_millis(700);
-
-/// How long anything may take to happen that a test waits for.
-const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A token, and the orders of the shim in front of it.
 pub(crate) struct Token {
@@ -200,7 +203,8 @@ impl Token {
 
     /// Starts its module, with some of its place changed.
     pub(crate) fn start_at(&self, place: Place) -> Module {
-        Module::start(place, Arc::clone(&self.guard) as _)
+        let guard = Arc::clone(&self.guard);
+        Module::start(place, guard)
     }
 
     /// Starts its module and waits until every key can sign.
@@ -241,105 +245,8 @@ pub(crate) fn wanted(id: u8) -> Wanted {
     }
 }
 
-/// The key of a module on a curve.
-pub(crate) fn key(module: &Module, curve: Curve) -> PublicKeyHash {
-    let standing = module.standing().borrow().clone();
-    let mut keys = standing.keys.iter();
-    *keys.find(|(_, key)| key.curve() == curve).unwrap().0
-}
-
-/// Signs, and sees that the signature verifies and has a low s.
-pub(crate) async fn signed(module: &Module, key: PublicKeyHash) -> Result<Signature, Trouble> {
-    let known = module.standing().borrow().keys.get(&key).cloned();
-    let mut message = [0; 40];
-    getrandom::fill(&mut message).unwrap();
-    let signature = module.sign(key, *Digest::of(&message).as_bytes()).await?;
-    let known = known.or_else(|| module.standing().borrow().keys.get(&key).cloned());
-    known.unwrap().verify(&message, &signature).unwrap();
-    Ok(signature)
-}
-
-/// Asks for signatures until one is made: a request that comes before trouble is noticed fails too.
-pub(crate) async fn signs_again(module: &Module, key: PublicKeyHash) {
-    let asking = async {
-        while signed(module, key).await.is_err() {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    };
-    let asked = tokio::time::timeout(PATIENCE, asking).await;
-    let standing = module.standing().borrow().clone();
-    assert!(asked.is_ok(), "no request was signed: {standing:?}");
-}
-
-/// Waits until a module stands as told.
-pub(crate) async fn until(
-    module: &Module,
-    what: &str,
-    holds: impl Fn(&Standing) -> bool,
-) -> Standing {
-    let mut standing = module.standing();
-    let waited = tokio::time::timeout(PATIENCE, standing.wait_for(|now| holds(now))).await;
-    match waited {
-        Ok(held) => held.unwrap().clone(),
-        Err(_elapsed) => panic!(
-            "{what} did not happen: {:?}",
-            module.standing().borrow().clone()
-        ),
-    }
-}
-
-/// Waits until a module has no trouble.
-pub(crate) async fn well(module: &Module) -> Standing {
-    until(module, "standing well", |now| now.trouble.is_none()).await
-}
-
-/// Waits until a module has trouble whose words hold these.
-pub(crate) async fn trouble(module: &Module, words: &str) -> Standing {
-    until(module, words, |now| {
-        now.trouble
-            .as_ref()
-            .is_some_and(|trouble| trouble.what.contains(words))
-    })
-    .await
-}
-
-/// Waits until something holds that no module tells.
-pub(crate) async fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
-    let limit = Instant::now() + PATIENCE;
-    while !holds() {
-        assert!(Instant::now() < limit, "{what} did not happen");
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
-}
-
-/// The same, without a runtime.
-pub(crate) fn eventually_within(limit: Duration, what: &str, mut holds: impl FnMut() -> bool) {
-    let limit = Instant::now() + limit;
-    while !holds() {
-        assert!(Instant::now() < limit, "{what} did not happen in time");
-        thread::sleep(Duration::from_millis(2));
-    }
-}
-
 fn run(command: &mut Command) -> Output {
     let output = command.output().unwrap();
     assert!(output.status.success(), "{command:?}: {output:?}");
     output
-}
-
-/// Notes that a test could not run here. `QUORATE_SKIPS` names the file that `make test` counts.
-pub(crate) fn skip(reason: &str) {
-    println!("SKIP: {reason}");
-    assert!(
-        std::env::var_os("CI").is_none(),
-        "nothing may skip in CI: {reason}"
-    );
-    if let Some(file) = std::env::var_os("QUORATE_SKIPS") {
-        let mut skips = OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(file)
-            .unwrap();
-        writeln!(skips, "SKIP: {reason}").unwrap();
-    }
 }
