@@ -114,6 +114,30 @@ async fn a_process_that_nobody_asks_is_missed_when_it_is_killed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn r28_requests_that_lose_their_process_together_are_all_signed_by_one_next_process() {
+    let Some(token) = Token::new() else { return };
+    let module = Arc::new(token.ready().await);
+    let key = key(&module, Curve::P256);
+    token
+        .orders
+        .give("hang", &Order::new("C_Sign", Act::Hang).times(4));
+    let all: Vec<_> = (0..4)
+        .map(|_| {
+            let module = Arc::clone(&module);
+            tokio::spawn(async move { signed(&module, key).await })
+        })
+        .collect();
+    eventually("four hangs", || token.orders.used("hang") == 4).await;
+    signal(token.pid(), Signal::KILL);
+    for one in all {
+        one.await.unwrap().unwrap();
+    }
+    // Each of the four has asked for healing, and once was enough.
+    signed(&module, key).await.unwrap();
+    assert_eq!((token.processes(), token.orders.calls("C_Login")), (2, 2));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn r30_a_process_that_is_stopped_is_replaced_once_it_is_late() {
     let Some(token) = Token::new() else { return };
     let module = token.ready().await;

@@ -124,10 +124,6 @@ async fn r28_of_many_requests_that_fail_at_once_all_are_signed_and_the_token_is_
         // Each of the four sessions fails once.
         let order = Order::new("C_SignInit", Act::Return(code.into())).times(4);
         token.orders.give("C_SignInit", &order);
-        token
-            .orders
-            .give("meet", &Order::new("C_SignInit", Act::DelayMs(50)).times(4));
-        token.orders.withdraw("meet");
         let all: Vec<_> = (0..16)
             .map(|_| {
                 let module = Arc::clone(&module);
