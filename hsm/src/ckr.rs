@@ -42,6 +42,15 @@ const fn kind(code: RvError) -> TroubleKind {
         RvError::PinLocked | RvError::PinExpired | RvError::UserPinNotInitialized => {
             TroubleKind::PinBarred
         }
+        // Of one key: it must not keep the others from signing.
+        RvError::KeyFunctionNotPermitted
+        | RvError::KeyTypeInconsistent
+        | RvError::KeySizeRange
+        | RvError::MechanismInvalid
+        | RvError::MechanismParamInvalid
+        | RvError::CurveNotSupported
+        | RvError::DomainParamsInvalid
+        | RvError::ActionProhibited => TroubleKind::Unfit,
         _ => TroubleKind::Device,
     }
 }

@@ -18,6 +18,18 @@ use crate::{KeyName, TokenName, Trouble};
 /// No frame is longer, in words or in bytes.
 pub(crate) const FRAME_BYTES_MAX: usize = 1 << 20;
 
+/// How many signatures a module is asked for at once, for so many sessions.
+pub(crate) const fn at_once(sessions: usize) -> usize {
+    match sessions {
+        0 => 1,
+        1..AT_ONCE_MAX => sessions,
+        _ => AT_ONCE_MAX,
+    }
+}
+
+/// No module is asked for more at once.
+pub(crate) const AT_ONCE_MAX: usize = 16;
+
 /// A question, with the number that its answer bears.
 #[derive(Debug, Deserialize, Serialize)]
 pub(crate) struct Question {

@@ -103,7 +103,7 @@ fn beside(
 
 /// The public key of the one key of this name, which has signed something.
 pub(super) fn proven(session: &Session, name: &KeyName) -> Result<PublicKey, Trouble> {
-    let (_handles, found) = key::find(session, std::slice::from_ref(name))?;
+    let (_handles, found) = key::find(session, std::slice::from_ref(name), 0)?;
     let found = found.into_iter().next();
     let found = found.ok_or_else(|| Trouble::new(TroubleKind::Device, "the key was not found"))?;
     found.key.map(|key| key.public_key)

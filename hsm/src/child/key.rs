@@ -22,18 +22,28 @@ pub(super) struct Handle {
 const PROOF: &[u8] = b"Quorate: this token holds the private key. ";
 
 /// The wanted keys, or every usable one if none is named. A key that is of no use does not keep the
-/// others from signing: it is answered with what is wrong with it.
+/// others from signing: it is answered with what is wrong with it. Keys are numbered from `first`.
 pub(super) fn find(
     session: &Session,
     wanted: &[KeyName],
+    first: usize,
 ) -> Result<(Vec<Handle>, Vec<Found>), Trouble> {
     let mut named = Vec::new();
     match wanted {
         [] => {
+            let mut all: Vec<(KeyName, Vec<ObjectHandle>)> = Vec::new();
             for object in private_keys(session, &KeyName::default())? {
                 let name = name_of(session, object)?;
-                named.push((name, Ok(object)));
+                match all.iter_mut().find(|(known, _)| *known == name) {
+                    Some((_, objects)) => objects.push(object),
+                    None => all.push((name, vec![object])),
+                }
             }
+            let all = all.into_iter();
+            named.extend(all.map(|(name, objects)| {
+                let object = one_of(&name, &objects);
+                (name, object)
+            }));
         }
         wanted => {
             for name in wanted {
@@ -46,8 +56,8 @@ pub(super) fn find(
     for (name, object) in named {
         let key = object.and_then(|object| usable(session, object, &name));
         let key = key.map(|(handle, public_key)| {
+            let number = first.saturating_add(handles.len());
             handles.push(handle);
-            let number = handles.len().saturating_sub(1);
             Key { number, public_key }
         });
         // What is gone or broken is not a matter of one key.
@@ -64,17 +74,21 @@ pub(super) fn find(
 /// The one private key of a name; the inner error is that there is none, or several: it concerns this
 /// name alone, and the outer one ends the search.
 fn the_one(session: &Session, name: &KeyName) -> Result<Result<ObjectHandle, Trouble>, Trouble> {
-    let objects = private_keys(session, name)?;
-    Ok(match objects.as_slice() {
+    Ok(one_of(name, &private_keys(session, name)?))
+}
+
+fn one_of(name: &KeyName, objects: &[ObjectHandle]) -> Result<ObjectHandle, Trouble> {
+    match objects {
         [object] => Ok(*object),
         [] => Err(Trouble::unfit(format!(
             "the token has no private {name} on a curve of Tezos"
         ))),
         several => Err(Trouble::unfit(format!(
-            "the token has {} private keys that are the {name}: name both its id and its label",
+            "the token has {} private keys that are the {name}: give each an id of its own, or name \
+             both id and label",
             several.len()
         ))),
-    })
+    }
 }
 
 /// The one private key of a name.
@@ -129,6 +143,13 @@ fn usable(
     object: ObjectHandle,
     name: &KeyName,
 ) -> Result<(Handle, PublicKey), Trouble> {
+    let asks = session.get_attributes(object, &[AttributeType::AlwaysAuthenticate])?;
+    if asks.contains(&Attribute::AlwaysAuthenticate(true)) {
+        return Err(Trouble::unfit(format!(
+            "the private {name} wants the PIN for each signature (CKA_ALWAYS_AUTHENTICATE): one \
+             that is to sign by itself is made without that"
+        )));
+    }
     let public_key = public_key(session, object, name)?;
     let handle = Handle {
         object,
@@ -139,7 +160,9 @@ fn usable(
         .map_err(|error| Trouble::new(TroubleKind::Device, format!("no randomness: {error}")))?;
     let message = [PROOF, &nonce].concat();
     let signed = sign(session, handle, Digest::of(&message).as_bytes())?;
-    let signature = curve::signature(handle.curve, &signed)?;
+    // Of one key alone: the others go on.
+    let signature =
+        curve::signature(handle.curve, &signed).map_err(|trouble| Trouble::unfit(trouble.what))?;
     match public_key.verify(&message, &signature) {
         Ok(_verified) => Ok((handle, public_key)),
         Err(_another) => Err(Trouble::unfit(format!(

@@ -29,13 +29,13 @@ use crate::{Trouble, TroubleKind};
 use session::Holder;
 
 /// Questions that are worked on at once; the rest wait. More than there are sessions, so that a
-/// check is not held up by signatures that all hang.
-const THREADS: usize = 16;
+/// token can be opened again while signatures hang in all of them.
+const THREADS: usize = wire::AT_ONCE_MAX + 4;
 
 type Job = (Question, Zeroizing<Vec<u8>>);
 
-/// Answers questions from standard input until it ends. It ends this process with SIGKILL then: a
-/// module's own clean-up could hang.
+/// Answers questions from standard input until it ends, or breaks off in the middle of one. It ends
+/// this process with SIGKILL then: a module's own clean-up could hang.
 pub fn main() -> ExitCode {
     match serve() {
         Ok(()) => {
@@ -58,10 +58,14 @@ fn serve() -> io::Result<()> {
         thread::Builder::new().spawn(move || work(&holder, &waiting, &out))?;
     }
     let mut socket = socket;
-    while let Some(job) = wire::read::<Question>(&mut socket)? {
+    let mut next = wire::read::<Question>(&mut socket)?;
+    while let Some(job) = next {
         if jobs.send(job).is_err() {
             break;
         }
+        // From here on a module may be loaded, so that there is no way back from an error: with
+        // answers unread, a parent that is killed leaves ECONNRESET instead of an end.
+        next = wire::read(&mut socket).unwrap_or_default();
     }
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! The module, its sessions, and the handles of its keys.
 
+use std::collections::VecDeque;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -11,15 +12,31 @@ use cryptoki::types::RawAuthPin;
 
 use super::key::{self, Handle};
 use super::{token, too_early};
-use crate::wire::{Found, Token};
+use crate::wire::{Found, Token, at_once};
 use crate::{KeyName, TokenName, Trouble, TroubleKind};
 
 /// What this process holds of the module. Threads take a session out, use it, and put it back.
 #[derive(Debug, Default)]
 pub(super) struct Holder {
     module: Mutex<Option<Module>>,
-    sessions: Mutex<Vec<Session>>,
-    keys: Mutex<Vec<Handle>>,
+    idle: Mutex<Idle>,
+    keys: Mutex<Keys>,
+}
+
+/// The sessions that nobody uses now, the longest idle first: a token closes one that is idle for
+/// too long, so each has its turn.
+#[derive(Debug, Default)]
+struct Idle {
+    sessions: VecDeque<Session>,
+    kept: usize,
+}
+
+/// The keys that were found last. Their numbers go on from those before: a question that was asked
+/// before they were found again must not meet another key.
+#[derive(Debug, Default)]
+struct Keys {
+    first: usize,
+    handles: Vec<Handle>,
 }
 
 #[derive(Clone, Debug)]
@@ -31,8 +48,10 @@ struct Module {
 impl Holder {
     /// Loads the module, or closes all its sessions, and finds the token.
     pub(super) fn open(&self, path: &Path, name: &TokenName) -> Result<Token, Trouble> {
-        lock(&self.keys).clear();
-        lock(&self.sessions).clear();
+        self.forget_keys();
+        let idle = std::mem::take(&mut *lock(&self.idle));
+        // Closed while nobody waits for the lock: a module that has lost its token may hang here.
+        drop(idle);
         let loaded = lock(&self.module).take();
         let context = match loaded {
             Some(module) => module.context,
@@ -58,11 +77,13 @@ impl Holder {
 
     /// Finds keys, has each prove itself, and opens the sessions.
     pub(super) fn keys(&self, wanted: &[KeyName], sessions: usize) -> Result<Vec<Found>, Trouble> {
+        lock(&self.idle).kept = at_once(sessions);
         let session = self.take()?;
-        let (handles, found) = key::find(&session, wanted)?;
+        let first = self.forget_keys();
+        let (handles, found) = key::find(&session, wanted, first)?;
         self.give_back(session);
-        *lock(&self.keys) = handles;
-        while lock(&self.sessions).len() < sessions {
+        *lock(&self.keys) = Keys { first, handles };
+        while self.lacks_sessions() {
             let session = self.new_session()?;
             self.give_back(session);
         }
@@ -71,7 +92,7 @@ impl Holder {
 
     /// Signs a digest.
     pub(super) fn sign(&self, number: usize, digest: &[u8]) -> Result<Vec<u8>, Trouble> {
-        let handle = lock(&self.keys).get(number).copied();
+        let handle = lock(&self.keys).of(number);
         let handle = handle.ok_or_else(|| too_early("find the keys"))?;
         let session = self.take()?;
         let signed = key::sign(&session, handle, digest);
@@ -91,7 +112,7 @@ impl Holder {
             let what = format!("the session is in state {state:?}, not logged in");
             return Err(Trouble::new(TroubleKind::Session, what));
         }
-        let handles = lock(&self.keys).clone();
+        let handles = lock(&self.keys).handles.clone();
         for handle in handles {
             key::is_there(&session, handle)?;
         }
@@ -99,13 +120,34 @@ impl Holder {
         Ok(())
     }
 
+    /// Forgets the keys; the number that the next one found bears.
+    fn forget_keys(&self) -> usize {
+        let mut keys = lock(&self.keys);
+        keys.first = keys.first.saturating_add(keys.handles.len());
+        keys.handles.clear();
+        keys.first
+    }
+
+    fn lacks_sessions(&self) -> bool {
+        let idle = lock(&self.idle);
+        idle.sessions.len() < idle.kept
+    }
+
     fn take(&self) -> Result<Session, Trouble> {
-        let idle = lock(&self.sessions).pop();
+        let idle = lock(&self.idle).sessions.pop_front();
         idle.map_or_else(|| self.new_session(), Ok)
     }
 
     fn give_back(&self, session: Session) {
-        lock(&self.sessions).push(session);
+        let mut idle = lock(&self.idle);
+        // One more than are kept was taken out before the token was opened again. The first one is
+        // always kept: it holds the login.
+        if idle.sessions.len() < idle.kept.max(1) {
+            idle.sessions.push_back(session);
+        } else {
+            drop(idle);
+            drop(session);
+        }
     }
 
     /// A session that may make, change and destroy objects; logged in, since a login holds for the
@@ -120,6 +162,13 @@ impl Holder {
         let module = lock(&self.module).clone();
         let Module { context, slot } = module.ok_or_else(|| too_early("open the module"))?;
         Ok(context.open_ro_session(slot)?)
+    }
+}
+
+impl Keys {
+    fn of(&self, number: usize) -> Option<Handle> {
+        let at = number.checked_sub(self.first)?;
+        self.handles.get(at).copied()
     }
 }
 

@@ -3,16 +3,47 @@
 
 use std::sync::Arc;
 
+use super::memory::Memory;
 use super::process::Process;
 use super::{Place, SharedGuard};
 use crate::wire::{Ask, Found, PinState, Said, Token};
 use crate::{KeyName, Pin, Trouble, TroubleKind};
 
+/// Takes all steps in `process`, and if that does not help in a fresh one.
+///
+/// # Errors
+/// Why neither helps.
+pub(super) async fn here_or_afresh(
+    process: Option<Arc<Process>>,
+    place: Arc<Place>,
+    memory: Arc<Memory>,
+) -> Result<(Arc<Process>, Token, Vec<Found>), Trouble> {
+    let guard: SharedGuard = memory;
+    if let Some(held) = process {
+        match connect(&held, &place, &guard).await {
+            Ok((token, found)) => return Ok((held, token, found)),
+            Err(trouble) if trouble.is_about_the_pin() => {
+                held.kill();
+                return Err(trouble);
+            }
+            Err(_not_here) => held.kill(),
+        }
+    }
+    let fresh = Arc::new(Process::start(&place.launch).await?);
+    match connect(&fresh, &place, &guard).await {
+        Ok((token, found)) => Ok((fresh, token, found)),
+        Err(trouble) => {
+            fresh.kill();
+            Err(trouble)
+        }
+    }
+}
+
 /// Takes all steps.
 ///
 /// # Errors
 /// The first step that fails. A PIN that was refused is remembered before this returns.
-pub(super) async fn connect(
+async fn connect(
     process: &Process,
     place: &Place,
     guard: &SharedGuard,
@@ -51,7 +82,9 @@ pub(super) async fn log_in(
         .await
     {
         Ok(_) => Ok(token),
-        Err(trouble) if trouble.kind == TroubleKind::PinRejected => {
+        // A locked token is asked again by no restart either, though it may not say in advance
+        // that it is locked.
+        Err(trouble) if trouble.is_about_the_pin() => {
             Err(remember(guard, token, pin, trouble).await)
         }
         Err(trouble) => Err(trouble),
@@ -62,6 +95,14 @@ pub(super) async fn log_in(
 async fn may_try(guard: &SharedGuard, token: &Token) -> Result<Pin, Trouble> {
     let Token { label, serial, .. } = token;
     let barred = |what: String| Trouble::new(TroubleKind::PinBarred, what);
+    let (guard, seen) = (Arc::clone(guard), token.clone());
+    let read = tokio::task::spawn_blocking(move || {
+        let pin = guard.read()?;
+        let rejected = guard.was_rejected(&seen, &pin)?;
+        Ok::<_, String>((pin, rejected))
+    });
+    // Read first in any case: another PIN is what the source holds other than this one.
+    let read = read.await;
     match token.pin {
         PinState::Fine => {}
         PinState::Locked => {
@@ -84,13 +125,7 @@ async fn may_try(guard: &SharedGuard, token: &Token) -> Result<Pin, Trouble> {
             )));
         }
     }
-    let (guard, seen) = (Arc::clone(guard), token.clone());
-    let read = tokio::task::spawn_blocking(move || {
-        let pin = guard.read()?;
-        let rejected = guard.was_rejected(&seen, &pin)?;
-        Ok::<_, String>((pin, rejected))
-    });
-    match read.await {
+    match read {
         Ok(Ok((pin, false))) => Ok(pin),
         Ok(Ok((_, true))) => Err(barred(format!(
             "token {label:?} (serial {serial}) has refused this PIN before, so it is not tried \
@@ -106,18 +141,20 @@ async fn remember(guard: &SharedGuard, token: Token, pin: Pin, trouble: Trouble)
     let Token { label, serial, .. } = token.clone();
     let guard = Arc::clone(guard);
     let kept = tokio::task::spawn_blocking(move || guard.reject(&token, &pin)).await;
-    let what = match kept.map_err(|ended| ended.to_string()).flatten() {
-        Ok(()) => {
+    let written = kept.map_err(|ended| ended.to_string()).flatten().is_ok();
+    let what = match (trouble.kind, written) {
+        (TroubleKind::PinBarred, true) => {
+            "unlock it as its security officer, then run `quorate key reload`"
+        }
+        (_, true) => {
             "this PIN is not tried again, by no process of this node: put the right one into its \
              source"
         }
         // The process that goes on remembers it all the same.
-        Err(_not_kept) => {
-            "and that could not be written down: stop this node before it starts again"
-        }
+        (_, false) => "and that could not be written down: stop this node before it starts again",
     };
     Trouble {
-        kind: TroubleKind::PinRejected,
+        kind: trouble.kind,
         what: format!(
             "token {label:?} (serial {serial}) refuses the PIN ({}); {what}",
             trouble.what

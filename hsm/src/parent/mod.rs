@@ -1,13 +1,17 @@
 //! The node's side: starts the process that holds a module, asks it with a deadline, and replaces it.
 
+mod birth;
 mod ceremony;
 mod connection;
 mod durability;
 mod initialisation;
+mod live;
+mod memory;
 mod module;
 mod process;
 mod sealing;
 mod standing;
+mod watching;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
