@@ -16,6 +16,8 @@ mod durability;
 mod generation;
 #[path = "ceremony/initialisation.rs"]
 mod initialisation;
+#[path = "ceremony/pins.rs"]
+mod pins;
 #[path = "ceremony/sealing.rs"]
 mod sealing;
 #[path = "ceremony/tokens.rs"]

@@ -42,6 +42,7 @@ pub use assembly::Assembled;
 pub use drain::Drain;
 pub use member::Member;
 use ports::Ports;
+pub use process::harden;
 use signals::Signals;
 use signing::Signing;
 
@@ -54,7 +55,7 @@ const END_WITHIN: Duration = Duration::from_secs(1);
 /// [`Failure`] with the exit code of the process.
 pub fn node(file: &Path) -> Result<(), Failure> {
     dev::tether().map_err(|error| Failure::failed(error.to_string()))?;
-    process::harden()?;
+    harden()?;
     let config = Config::load(file)?;
     let tls = config
         .signer

@@ -1,7 +1,8 @@
 //! From a process to keys that sign: find the token, log in, find the keys. The same steps at the
 //! start, after a lost session, and in a fresh process.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::memory::Memory;
 use super::process::Process;
@@ -76,6 +77,8 @@ pub(super) async fn log_in(
         (Said::Opened(token), _) => token,
         (other, _) => return Err(unfitting(&other)),
     };
+    let turn = turn(&token);
+    let _turn = turn.lock().await;
     let pin = may_try(guard, &token).await?;
     match process
         .ask(Ask::Login, pin.as_bytes(), place.within.connect)
@@ -90,6 +93,19 @@ pub(super) async fn log_in(
         Err(trouble) => Err(trouble),
     }
 }
+
+/// The turn of a token: one login at a time from this process, so that two who share a token and a
+/// wrong PIN spend one try of it, and not two.
+fn turn(token: &Token) -> Turn {
+    let name = (token.manufacturer.clone(), token.serial.clone());
+    let mut turns = TURNS.lock().unwrap_or_else(PoisonError::into_inner);
+    Arc::clone(turns.entry(name).or_default())
+}
+
+type Turn = Arc<tokio::sync::Mutex<()>>;
+
+/// By manufacturer and serial number.
+static TURNS: Mutex<BTreeMap<(String, String), Turn>> = Mutex::new(BTreeMap::new());
 
 /// The PIN, if nothing says that trying it could lock the token.
 async fn may_try(guard: &SharedGuard, token: &Token) -> Result<Pin, Trouble> {

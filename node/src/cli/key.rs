@@ -18,6 +18,7 @@ use clap::Subcommand;
 use tezos::PublicKeyHash;
 
 use super::{Failure, screen, with_node};
+use crate::run::harden;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -58,6 +59,8 @@ pub(super) enum Command {
 
 impl Command {
     pub(super) fn run(self, file: &Path) -> Result<(), Failure> {
+        // Some of these hold a secret or a PIN for a moment.
+        harden()?;
         match self {
             Self::Generate(args) => args.run(file),
             Self::Import(args) => args.run(file),

@@ -142,3 +142,65 @@ pub fn list(folder: &Path) -> Result<Vec<PathBuf>, KeyFault> {
 fn bound_to(key: &PublicKeyHash) -> String {
     format!("quorate sealed {FORMAT} {key}")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt as _;
+    use tezos::Curve;
+
+    fn sealed() -> Sealed {
+        let secret = SecretKey::generate(Curve::Bls12_381).unwrap();
+        Sealed {
+            format: FORMAT,
+            public_key: secret.public_key().clone(),
+            sealing_key: "quorate-seal".to_owned(),
+            iv: "00".repeat(IV_BYTES),
+            ciphertext: "11".repeat(64),
+        }
+    }
+
+    #[test]
+    fn a_sealed_file_is_read_as_it_was_written_by_its_owner_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let sealed = sealed();
+        let path = sealed.write(folder.path()).unwrap();
+        assert_eq!(path, super::path(folder.path(), &sealed.public_key.hash()));
+        assert_eq!(Sealed::read(&path).unwrap(), sealed);
+        let mode = std::fs::metadata(&path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        // R32: what others may read is not used.
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o640)).unwrap();
+        let fault = Sealed::read(&path).unwrap_err();
+        assert!(matches!(fault, KeyFault::Exposed { .. }), "{fault}");
+    }
+
+    #[test]
+    fn a_sealed_file_of_another_format_or_name_or_with_a_field_too_many_is_damaged() {
+        let folder = tempfile::tempdir().unwrap();
+        let sealed = sealed();
+        let path = sealed.write(folder.path()).unwrap();
+        let text = std::fs::read_to_string(&path).unwrap();
+        let other = sealed.public_key.hash().to_string();
+        let other = path
+            .with_file_name(other.replace("tz4", "tz1"))
+            .with_extension(EXTENSION);
+        for (path, text) in [
+            (&path, text.replace("\"format\": 1", "\"format\": 2")),
+            (&path, text.replacen('{', "{\"secret\": 1,", 1)),
+            (&path, String::new()),
+            (&other, text.clone()),
+        ] {
+            disk::replace(path, &[text.as_bytes()]).unwrap();
+            let fault = Sealed::read(path).unwrap_err();
+            assert!(matches!(fault, KeyFault::Damaged { .. }), "{text}: {fault}");
+        }
+    }
+
+    #[test]
+    fn what_a_ciphertext_is_bound_to_names_the_format_and_the_key() {
+        let [one, two] = [sealed(), sealed()].map(|sealed| sealed.public_key.hash());
+        assert_ne!(bound_to(&one), bound_to(&two));
+        assert_eq!(bound_to(&one), format!("quorate sealed 1 {one}"));
+    }
+}

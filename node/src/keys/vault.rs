@@ -95,7 +95,9 @@ impl Vault {
     /// # Errors
     /// If what was remembered of the PIN cannot be forgotten.
     pub(super) fn reload(&self) -> Result<(), String> {
-        self.guard.forgive()?;
+        if !self.opened.borrow().troubles.is_empty() {
+            self.guard.forgive()?;
+        }
         let (done, told) = answers::channel();
         // The task ends only with this handle; and it goes on when nobody waits any more.
         self.orders.send(done).ok();
@@ -127,16 +129,20 @@ impl Opening {
                     self.orders.recv().await
                 }
                 Err(trouble) if trouble.is_about_the_pin() => {
-                    tracing::error!(folder = %self.folder.display(), %trouble, "sealed keys stay closed");
-                    self.fail(&trouble);
+                    if self.fail(&trouble) {
+                        tracing::error!(
+                            folder = %self.folder.display(), %trouble, "sealed keys stay closed"
+                        );
+                    }
                     self.another_pin(pin).await
                 }
                 Err(trouble) => {
-                    tracing::warn!(
-                        folder = %self.folder.display(), %trouble,
-                        "sealed keys stay closed; trying again"
-                    );
-                    self.fail(&trouble);
+                    if self.fail(&trouble) {
+                        tracing::warn!(
+                            folder = %self.folder.display(), %trouble,
+                            "sealed keys stay closed; trying again"
+                        );
+                    }
                     let order = timeout(pause, self.orders.recv()).await;
                     pause = pause.saturating_mul(2).min(PAUSE_MAX);
                     order.unwrap_or_default()
@@ -177,11 +183,17 @@ impl Opening {
         Ok(())
     }
 
-    /// What was open before stays open: it is in this process, and needs no token.
-    fn fail(&self, trouble: &Trouble) {
+    /// Tells what keeps the files closed, and whether that is news. What was open before stays open:
+    /// it is in this process, and needs no token.
+    fn fail(&self, trouble: &Trouble) -> bool {
         let mut now = self.opened.borrow().clone();
-        now.troubles = vec![trouble.what.clone()];
-        self.tell(now);
+        let troubles = vec![trouble.what.clone()];
+        let news = now.troubles != troubles;
+        if news {
+            now.troubles = troubles;
+            self.tell(now);
+        }
+        news
     }
 
     fn tell(&self, now: Opened) {

@@ -13,7 +13,7 @@ use crate::cli::{Exit, Failure};
 ///
 /// # Errors
 /// If the kernel refuses.
-pub(super) fn harden() -> Result<(), Failure> {
+pub fn harden() -> Result<(), Failure> {
     umask(Mode::RWXG | Mode::RWXO);
     let none = Rlimit {
         current: Some(0),
