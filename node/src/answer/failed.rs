@@ -131,38 +131,25 @@ impl fmt::Display for Failed {
                 key,
                 node,
                 reason,
-                elsewhere: false,
-            } => write!(
-                out,
-                "node {node} leads and cannot sign with key {key}: {reason}; see what each node \
-                 can sign with: quorate cluster status"
-            ),
-            Self::CannotSign {
-                key,
-                node,
-                reason,
-                elsewhere: true,
-            } => write!(
-                out,
-                "node {node} leads and cannot sign with key {key}, and is handing over to a node \
-                 that can: {reason}; ask again"
-            ),
-            Self::Overloaded {
-                bound,
-                of_one_key: true,
+                elsewhere,
             } => {
+                let (hand_over, next) = match elsewhere {
+                    true => (", and is handing over to a node that can", "ask again"),
+                    false => (
+                        "",
+                        "see what each node can sign with: quorate cluster status",
+                    ),
+                };
                 write!(
                     out,
-                    "overloaded: {bound} requests for this key are in work; ask again later"
+                    "node {node} leads and cannot sign with key {key}{hand_over}: {reason}; {next}"
                 )
             }
-            Self::Overloaded {
-                bound,
-                of_one_key: false,
-            } => {
+            Self::Overloaded { bound, of_one_key } => {
+                let of = if *of_one_key { " for this key" } else { "" };
                 write!(
                     out,
-                    "overloaded: {bound} requests are in work; ask again later"
+                    "overloaded: {bound} requests{of} are in work; ask again later"
                 )
             }
             Self::Bug { place } => write!(

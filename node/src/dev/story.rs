@@ -358,7 +358,7 @@ impl Story<'_> {
         Ok(races)
     }
 
-    async fn what_a_token_costs(&mut self) -> Result<(), DevError> {
+    async fn what_a_token_costs(&self) -> Result<(), DevError> {
         self.screen.chapter(&format!(
             "What a token costs: one request after another, and {BAKERS} at once"
         ));

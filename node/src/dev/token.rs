@@ -199,7 +199,7 @@ pub fn softhsm() -> Result<PathBuf, DevError> {
 
 fn folder(node: &NodeProcess) -> PathBuf {
     let config = node.config();
-    config.parent().unwrap_or(Path::new("")).to_owned()
+    config.parent().unwrap_or_else(|| Path::new("")).to_owned()
 }
 
 fn conf(folder: &Path) -> PathBuf {
