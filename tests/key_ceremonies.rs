@@ -55,6 +55,11 @@ async fn the_ceremonies_of_the_page_bring_four_keys_to_three_nodes() {
     let hash = ceremony.consensus.public_key().hash().to_string();
     let proof = world.quorate(2, &["key", "prove-possession", &hash]).await;
     assert!(proof.starts_with("BLsig"), "{proof}");
+    // Where the secrets of files are, no page goes to a swap device.
+    let pid = world.cluster.nodes()[0].pid().unwrap();
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let locked = status.lines().find(|line| line.starts_with("VmLck:"));
+    assert!(!locked.unwrap().ends_with("\t       0 kB"), "{status}");
     // A companion key signs attestations only.
     let slot = world.next_slot();
     let block = consensus(Curve::Bls12_381, Kind::Block, CHAIN, slot, 0);
@@ -109,6 +114,20 @@ async fn the_ceremonies_of_the_page_bring_four_keys_to_three_nodes() {
     world.kill(3);
     fs::rename(&tokens, &away).unwrap();
     world.start(3);
+    let log = world.cluster.nodes()[2].log();
+    let tried = || async {
+        let said = fs::read_to_string(&log).unwrap_or_default();
+        match said
+            .matches("sealed keys stay closed; trying again")
+            .count()
+        {
+            0 => Err("the node has not tried yet".to_owned()),
+            _ => Ok(()),
+        }
+    };
+    wait_for("a first try of the sealed files", PATIENCE, tried)
+        .await
+        .unwrap();
     able(&world, 3, &keys, [false; 4]).await;
     fs::rename(&away, &tokens).unwrap();
     able(&world, 3, &keys, [true; 4]).await;

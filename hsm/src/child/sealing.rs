@@ -2,6 +2,7 @@
 //!
 //! Sources: PKCS#11 v2.40 mechanisms, section 2.10.2 (`CKM_AES_GCM`); NIST SP 800-38D.
 
+use cryptoki::error::{Error, RvError};
 use cryptoki::mechanism::Mechanism;
 use cryptoki::mechanism::aead::GcmParams;
 use cryptoki::object::{Attribute, KeyType, ObjectClass, ObjectHandle};
@@ -9,7 +10,7 @@ use cryptoki::session::Session;
 use zeroize::Zeroizing;
 
 use super::ceremony;
-use crate::{Trouble, TroubleKind};
+use crate::Trouble;
 
 /// The initialisation vector: 12 random bytes. One key seals a few secrets in its life, and 2^32 of
 /// them would be too many (SP 800-38D, section 8.3).
@@ -79,23 +80,34 @@ pub(super) fn unseal(
     let mut iv = *iv;
     let params = GcmParams::new(&mut iv, bound_to.as_bytes(), TAG_BITS.into())?;
     let plain = session.decrypt(&Mechanism::AesGcm(params), key, sealed);
-    plain.map(Zeroizing::new).map_err(|error| {
-        let trouble = Trouble::from(error);
-        match trouble.kind {
-            // The token does not say so itself: SoftHSM answers CKR_GENERAL_ERROR.
-            TroubleKind::Device => Trouble::unfit(format!(
+    plain
+        .map(Zeroizing::new)
+        .map_err(|error| match is_about_the_bytes(&error) {
+            true => Trouble::unfit(format!(
                 "the key {label:?} of this token does not open it ({}): another token sealed it, or \
                  it was altered; seal the secret again on this node",
-                trouble.what
+                Trouble::from(error)
             )),
-            TroubleKind::Session
-            | TroubleKind::PinRejected
-            | TroubleKind::PinBarred
-            | TroubleKind::Unfit
-            | TroubleKind::Process
-            | TroubleKind::Late => trouble,
-        }
-    })
+            false => error.into(),
+        })
+}
+
+/// Whether asking again would give the same. `CKR_GENERAL_ERROR` is what SoftHSM answers to a tag that
+/// does not fit; a device that is gone for a moment says something else.
+const fn is_about_the_bytes(error: &Error) -> bool {
+    matches!(
+        error,
+        Error::Pkcs11(
+            RvError::GeneralError
+                | RvError::FunctionFailed
+                | RvError::EncryptedDataInvalid
+                | RvError::EncryptedDataLenRange
+                | RvError::DataInvalid
+                | RvError::DataLenRange
+                | RvError::SignatureInvalid,
+            _
+        )
+    )
 }
 
 /// Whether there is a key of this label, or several.
