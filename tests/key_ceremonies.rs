@@ -66,7 +66,13 @@ async fn the_ceremonies_of_the_page_bring_four_keys_to_three_nodes() {
     let refused = world.insist(&[1], &companion, &block).await;
     assert!(matches!(refused, Outcome::Refused(403, _)), "{refused:?}");
 
-    // No PIN and no secret was said, and no secret is on a disk in the clear (R32).
+    nothing_is_told(&world, &ceremony);
+    a_file_of_another_node_refuses_its_own_key(&mut world, &keys, &companion).await;
+    a_token_that_comes_late_is_waited_for(&mut world, &keys).await;
+}
+
+/// R32: no PIN and no secret was said, and no secret is on a disk in the clear.
+fn nothing_is_told(world: &World, ceremony: &Ceremony) {
     let said = ceremony.said();
     assert!(!said.contains(PASSWORD) && !said.contains(PIN), "{said}");
     let mut all = Vec::new();
@@ -84,9 +90,15 @@ async fn the_ceremonies_of_the_page_bring_four_keys_to_three_nodes() {
             );
         }
     }
+}
 
-    // R41: a file that does not open refuses its own key, and the others go on. It is the file of
-    // another node, on a disk that was taken from there.
+/// R41: a file that does not open refuses its own key, and the others go on. It is the file of
+/// another node, on a disk that was taken from there.
+async fn a_file_of_another_node_refuses_its_own_key(
+    world: &mut World,
+    keys: &[PublicKey],
+    companion: &PublicKey,
+) {
     let sealed = |id: usize| {
         let node = world.cluster.nodes()[id - 1].config();
         let name = format!("{}.sealed", companion.hash());
@@ -95,7 +107,7 @@ async fn the_ceremonies_of_the_page_bring_four_keys_to_three_nodes() {
     fs::copy(sealed(3), sealed(2)).unwrap();
     world.kill(2);
     world.start(2);
-    able(&world, 2, &keys, [true, false, true, true]).await;
+    able(world, 2, keys, [true, false, true, true]).await;
     let compared = Command::new(quorate())
         .args(["key", "compare", "--config"])
         .arg(world.cluster.nodes()[1].config())
@@ -106,8 +118,10 @@ async fn the_ceremonies_of_the_page_bring_four_keys_to_three_nodes() {
         !compared.status.success() && rows.contains("node 2 cannot sign"),
         "{rows}"
     );
+}
 
-    // An HSM that comes up after the node does not need anybody to say so.
+/// R28: an HSM that comes up after the node does not need anybody to say so.
+async fn a_token_that_comes_late_is_waited_for(world: &mut World, keys: &[PublicKey]) {
     let tokens = world.cluster.nodes()[2].config();
     let tokens = tokens.parent().unwrap().join("hsm/tokens");
     let away = tokens.with_file_name("away");
@@ -128,9 +142,9 @@ async fn the_ceremonies_of_the_page_bring_four_keys_to_three_nodes() {
     wait_for("a first try of the sealed files", PATIENCE, tried)
         .await
         .unwrap();
-    able(&world, 3, &keys, [false; 4]).await;
+    able(world, 3, keys, [false; 4]).await;
     fs::rename(&away, &tokens).unwrap();
-    able(&world, 3, &keys, [true; 4]).await;
+    able(world, 3, keys, [true; 4]).await;
 }
 
 /// Waits until a node says so of each key.
