@@ -29,7 +29,6 @@ const TIME: Duration = Duration::from_secs(2);
 
 /// Not a test: the token alone, in a process of its own, with as many sessions.
 #[test]
-#[ignore = "the other test starts it"]
 fn alone() {
     if std::env::var_os("SOFTHSM2_CONF").is_none() {
         return;
@@ -72,7 +71,7 @@ async fn the_rate_through_the_process_is_told_beside_that_of_the_token_alone() {
     let mut place = token.place();
     place.module = shim_orders::softhsm().unwrap();
     let alone = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "alone", "--ignored", "--nocapture"])
+        .args(["--exact", "alone", "--nocapture"])
         .envs(&place.launch.set)
         .output()
         .unwrap();
