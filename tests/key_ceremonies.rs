@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use node::dev::deadline::wait_for;
 use node::dev::message::consensus;
+use node::dev::process::NodeProcess;
 use tezos::{Curve, Kind, PublicKey};
 use tokio::process::Command;
 
@@ -71,6 +72,11 @@ async fn the_ceremonies_of_the_page_bring_four_keys_to_three_nodes() {
     a_token_that_comes_late_is_waited_for(&mut world, &keys).await;
 }
 
+fn node(world: &World, id: u64) -> &NodeProcess {
+    let mut nodes = world.cluster.nodes().iter();
+    nodes.find(|node| node.id() == id).unwrap()
+}
+
 /// R32: no PIN and no secret was said, and no secret is on a disk in the clear.
 fn nothing_is_told(world: &World, ceremony: &Ceremony) {
     let said = ceremony.said();
@@ -99,8 +105,8 @@ async fn a_file_of_another_node_refuses_its_own_key(
     keys: &[PublicKey],
     companion: &PublicKey,
 ) {
-    let sealed = |id: usize| {
-        let node = world.cluster.nodes()[id - 1].config();
+    let sealed = |id: u64| {
+        let node = node(world, id).config();
         let name = format!("{}.sealed", companion.hash());
         node.parent().unwrap().join("hsm/sealed").join(name)
     };
@@ -110,7 +116,7 @@ async fn a_file_of_another_node_refuses_its_own_key(
     able(world, 2, keys, [true, false, true, true]).await;
     let compared = Command::new(quorate())
         .args(["key", "compare", "--config"])
-        .arg(world.cluster.nodes()[1].config())
+        .arg(node(world, 2).config())
         .output();
     let compared = compared.await.unwrap();
     let rows = String::from_utf8_lossy(&compared.stdout);
@@ -122,13 +128,13 @@ async fn a_file_of_another_node_refuses_its_own_key(
 
 /// R28: an HSM that comes up after the node does not need anybody to say so.
 async fn a_token_that_comes_late_is_waited_for(world: &mut World, keys: &[PublicKey]) {
-    let tokens = world.cluster.nodes()[2].config();
+    let tokens = node(world, 3).config();
     let tokens = tokens.parent().unwrap().join("hsm/tokens");
     let away = tokens.with_file_name("away");
     world.kill(3);
     fs::rename(&tokens, &away).unwrap();
     world.start(3);
-    let log = world.cluster.nodes()[2].log();
+    let log = node(world, 3).log();
     let tried = || async {
         let said = fs::read_to_string(&log).unwrap_or_default();
         match said

@@ -168,3 +168,21 @@ async fn r32_a_pin_of_any_bytes_arrives_whole() {
         assert_eq!(token.guard.rejected(), 0);
     }
 }
+
+/// A module may say of a wrong PIN that something failed; the token counts all the same.
+#[tokio::test(flavor = "multi_thread")]
+async fn r28_a_pin_whose_login_fails_unclearly_is_tried_three_times_and_no_more() {
+    let Some(token) = Token::new() else { return };
+    let unclear = Act::Return("CKR_GENERAL_ERROR".into());
+    token
+        .orders
+        .give("unclear", &Order::new("C_Login", unclear));
+    let module = token.start();
+    trouble(&module, "did not say why").await;
+    tokio::time::sleep(A_WHILE).await;
+    assert_eq!(token.orders.calls("C_Login"), 3);
+    token.orders.withdraw("unclear");
+    module.retry().unwrap();
+    well(&module).await;
+    assert_eq!(token.orders.calls("C_Login"), 4);
+}

@@ -16,7 +16,7 @@ use crate::wire::{Ask, Found, Said, Token};
 use crate::{KeyName, Trouble, TroubleKind};
 
 /// How long a token may take to make a key; RSA takes seconds on a small one.
-const MAKING: Duration = Duration::from_secs(120);
+pub(super) const MAKING: Duration = Duration::from_secs(120);
 
 /// A token that was opened to make keys in it.
 #[derive(Debug)]
@@ -199,7 +199,16 @@ impl Ceremony {
         step: Step,
         bytes: &[u8],
     ) -> Result<(Outcome, Zeroizing<Vec<u8>>), Trouble> {
-        ask(&self.process, step, bytes).await
+        ask(&self.process, step, bytes, MAKING).await
+    }
+
+    /// The same of a step that makes nothing, and so takes no longer than to connect.
+    pub(super) async fn ask_soon(
+        &self,
+        step: Step,
+        bytes: &[u8],
+    ) -> Result<(Outcome, Zeroizing<Vec<u8>>), Trouble> {
+        ask(&self.process, step, bytes, self.place.within.connect).await
     }
 }
 
@@ -207,9 +216,10 @@ pub(super) async fn ask(
     process: &Process,
     step: Step,
     bytes: &[u8],
+    within: Duration,
 ) -> Result<(Outcome, Zeroizing<Vec<u8>>), Trouble> {
     let given: Given = process
-        .ask(Ask::Ceremony(Box::new(step)), bytes, MAKING)
+        .ask(Ask::Ceremony(Box::new(step)), bytes, within)
         .await?;
     match given {
         (Said::Ceremony(outcome), bytes) => Ok((*outcome, bytes)),

@@ -1,11 +1,11 @@
 //! From a process to keys that sign: find the token, log in, find the keys. The same steps at the
 //! start, after a lost session, and in a fresh process.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use super::memory::Memory;
 use super::process::Process;
+use super::turn::turn;
 use super::{Place, SharedGuard};
 use crate::wire::{Ask, Found, PinState, Said, Token};
 use crate::{KeyName, Pin, Trouble, TroubleKind};
@@ -78,34 +78,26 @@ pub(super) async fn log_in(
         (other, _) => return Err(unfitting(&other)),
     };
     let turn = turn(&token);
-    let _turn = turn.lock().await;
+    let mut doubt = turn.lock().await;
     let pin = may_try(guard, &token).await?;
+    doubt.may_try(&pin, &token)?;
     match process
         .ask(Ask::Login, pin.as_bytes(), place.within.connect)
         .await
     {
-        Ok(_) => Ok(token),
+        Ok(_) => {
+            doubt.clear();
+            Ok(token)
+        }
         // A locked token is asked again by no restart either, though it may not say in advance
         // that it is locked.
         Err(trouble) if trouble.is_about_the_pin() => {
+            doubt.clear();
             Err(remember(guard, token, pin, trouble).await)
         }
         Err(trouble) => Err(trouble),
     }
 }
-
-/// The turn of a token: one login at a time from this process, so that two who share a token and a
-/// wrong PIN spend one try of it, and not two.
-fn turn(token: &Token) -> Turn {
-    let name = (token.manufacturer.clone(), token.serial.clone());
-    let mut turns = TURNS.lock().unwrap_or_else(PoisonError::into_inner);
-    Arc::clone(turns.entry(name).or_default())
-}
-
-type Turn = Arc<tokio::sync::Mutex<()>>;
-
-/// By manufacturer and serial number.
-static TURNS: Mutex<BTreeMap<(String, String), Turn>> = Mutex::new(BTreeMap::new());
 
 /// The PIN, if nothing says that trying it could lock the token.
 async fn may_try(guard: &SharedGuard, token: &Token) -> Result<Pin, Trouble> {

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use zeroize::Zeroizing;
 
-use super::ceremony::{another, ask};
+use super::ceremony::{MAKING, another, ask};
 use super::process::Process;
 use super::{Launch, durability};
 use crate::ceremony::{Outcome, Step};
@@ -35,7 +35,7 @@ pub async fn initialise(
         module: module.to_owned(),
         label: label.to_owned(),
     };
-    match ask(&process, step, &pins).await? {
+    match ask(&process, step, &pins, MAKING).await? {
         (Outcome::Token(token), _) => {
             process.kill();
             durability::sync(launch, &token)?;

@@ -2,6 +2,7 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use super::turn::forget_doubts;
 use super::{PinGuard, SharedGuard};
 use crate::{Pin, Token};
 
@@ -57,6 +58,7 @@ impl PinGuard for Memory {
 
     fn forgive(&self) -> Result<(), String> {
         self.guard.forgive()?;
+        forget_doubts();
         lock(&self.refused).clear();
         Ok(())
     }

@@ -11,6 +11,7 @@ mod module;
 mod process;
 mod sealing;
 mod standing;
+mod turn;
 mod watching;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -28,6 +29,7 @@ pub use durability::Files;
 pub use initialisation::initialise;
 pub use module::Module;
 pub use standing::{Refused, Standing};
+pub use turn::forget_doubts;
 
 /// One token of one module, and the keys in it that are to sign.
 #[derive(Clone, Debug)]

@@ -73,7 +73,10 @@ impl Ceremony {
         sealed: &[u8],
     ) -> Result<Zeroizing<Vec<u8>>, Trouble> {
         let (label, bound_to) = (label.to_owned(), bound_to.to_owned());
-        match self.ask(Step::Unseal { label, bound_to }, sealed).await? {
+        match self
+            .ask_soon(Step::Unseal { label, bound_to }, sealed)
+            .await?
+        {
             (Outcome::Bytes, secret) => Ok(secret),
             (other, _) => Err(another(other)),
         }

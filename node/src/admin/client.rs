@@ -12,7 +12,7 @@ use tezos::PublicKeyHash;
 
 use super::marks::Marks;
 use super::words::{
-    AskDrained, AskProof, Form, Formed, KeyReports, Loaded, Proof, Propose, Status, Trouble,
+    AskDrained, AskProof, Form, Formed, KeyReports, Loaded, Proof, Propose, Reload, Status, Trouble,
 };
 use crate::cli::{Exit, Failure};
 use crate::cluster::Drained;
@@ -129,8 +129,8 @@ impl AdminClient {
     ///
     /// # Errors
     /// [`AdminError`].
-    pub async fn reload(&self) -> Result<Loaded, AdminError> {
-        self.post("/keys/reload", &()).await
+    pub async fn reload(&self, forgive: bool) -> Result<Loaded, AdminError> {
+        self.post("/keys/reload", &Reload { forgive }).await
     }
 
     /// A proof of possession of a BLS key.

@@ -19,7 +19,7 @@ use tokio::time::Instant;
 use super::marks::Marks;
 use super::trouble::No;
 use super::words::{
-    AskDrained, AskProof, Form, Formed, KeyReports, Loaded, Proof, Propose, Status,
+    AskDrained, AskProof, Form, Formed, KeyReports, Loaded, Proof, Propose, Reload, Status,
 };
 use super::{Admin, report};
 use crate::answer::Reply;
@@ -157,10 +157,13 @@ async fn drained(
     ))
 }
 
-async fn reload(State(admin): State<Arc<Admin>>) -> Result<Json<Loaded>, No> {
+async fn reload(
+    State(admin): State<Arc<Admin>>,
+    Json(Reload { forgive }): Json<Reload>,
+) -> Result<Json<Loaded>, No> {
     let keyring = Arc::clone(&admin.keyring);
     // Each key takes some tens of milliseconds of pure computing.
-    let reloaded = tokio::task::spawn_blocking(move || keyring.reload()).await;
+    let reloaded = tokio::task::spawn_blocking(move || keyring.reload(forgive)).await;
     reloaded.map_err(|ended| {
         No::new(
             StatusCode::INTERNAL_SERVER_ERROR,

@@ -114,7 +114,16 @@ pub struct MarkReport {
     pub recorded: bool,
 }
 
-/// `POST /keys/reload`: the keys that this node holds now.
+/// `POST /keys/reload`: open the key folders and the tokens again.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Reload {
+    /// Whether an operator says that the PINs are right: then those that were refused are tried
+    /// once more.
+    pub(super) forgive: bool,
+}
+
+/// The answer to [`Reload`]: the keys that this node holds now.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Loaded {
     /// Their public keys.

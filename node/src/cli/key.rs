@@ -68,7 +68,7 @@ impl Command {
             Self::Copy(command) => command.run(file),
             Self::Compare(args) => args.run(file),
             Self::Reload => {
-                let loaded = with_node(file, |node| async move { Ok(node.reload().await?) })?;
+                let loaded = with_node(file, |node| async move { Ok(node.reload(true).await?) })?;
                 screen::line(&format!("{} keys are loaded", loaded.keys.len()));
                 Ok(())
             }

@@ -10,7 +10,7 @@ use raft_store::disk;
 use raft_store::state::Chains;
 use tezos::PublicKeyHash;
 
-use super::key::old_files::OldFile;
+use super::key::old_files::{OldFile, is_there};
 use super::{Exit, Failure, screen, with_node};
 use crate::admin::Marks;
 use crate::migrate::{self, octez};
@@ -125,7 +125,7 @@ fn warn(marks: &Marks) {
 
 fn json(marks: &Marks, folder: &Path) -> Result<(), Failure> {
     let file = folder.join("marks.json");
-    if file.exists() {
+    if is_there(&file) {
         return Err(Failure::failed(format!(
             "{} is there already, and is not overwritten; name another folder",
             file.display()
@@ -150,7 +150,7 @@ fn octez_files(marks: &Marks, folder: &Path) -> Result<(), Failure> {
     let mut present = BTreeMap::new();
     for (name, _) in octez::FILES {
         let path = folder.join(name);
-        if path.exists() {
+        if is_there(&path) {
             let file = OldFile::read(&path).map_err(|fault| failed(fault.to_string()))?;
             present.insert(name, file);
         }

@@ -51,10 +51,12 @@ pub(super) async fn run<G: Ground>(cluster: Cluster<G>) {
         }
         agree_on_format(&cluster, &consensus.ledger).await;
         let pause = cluster.0.times.transfer_pause;
-        if handed_over.is_some_and(|at| at.elapsed() < pause) {
+        let mine = cluster.0.ability.borrow().clone();
+        // A key that cannot be used costs its baker every request; anything else can wait.
+        let waits = mine.can_sign.values().all(|able| *able);
+        if waits && handed_over.is_some_and(|at| at.elapsed() < pause) {
             continue;
         }
-        let mine = cluster.0.ability.borrow().clone();
         // Nothing is known of the keys here yet, or everything is well: no reason to move.
         if let Some(to) = successor(&mine, &cluster.able_peers()) {
             handed_over = Some(Instant::now());

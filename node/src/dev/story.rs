@@ -19,6 +19,7 @@ use super::pulled::pull_the_leaders_token;
 use super::race::{Last, Race, Tally, longest_silence};
 use super::rates::{BAKERS, Rates, record_per_commit};
 use super::screen::Screen;
+use crate::admin::MarkReport;
 
 /// A chain that does not exist, for messages that no network takes.
 const CHAIN: ChainId = ChainId(*b"qdev");
@@ -393,9 +394,7 @@ impl Story<'_> {
             .into_iter()
             .filter(|key| key.curve() != Curve::Bls12_381)
             .collect();
-        // Above every slot of the race.
-        self.level = first_free_level(self.cluster).await?;
-        let from = self.next_slot()?.level;
+        let from = first_free_attestation(self.cluster).await?;
         let pulled = pull_the_leaders_token(self.cluster, &keys, CHAIN, from).await?;
         self.level = first_free_level(self.cluster).await?;
         let tell = |text: String| self.screen.line(&text);
@@ -512,14 +511,27 @@ async fn at_least(won: &AtomicUsize, wanted: usize) -> Result<(), String> {
     }
 }
 
+/// One above every attestation on this chain: further up it would be too far above them.
+async fn first_free_attestation(cluster: &Cluster) -> Result<Level, DevError> {
+    above(cluster, |mark| {
+        (mark.chain, mark.kind) == (CHAIN, Kind::Attestation)
+    })
+    .await
+}
+
 /// One above every mark of an earlier run.
 async fn first_free_level(cluster: &Cluster) -> Result<Level, DevError> {
+    above(cluster, |_mark| true).await
+}
+
+async fn above(cluster: &Cluster, counts: impl Fn(&MarkReport) -> bool) -> Result<Level, DevError> {
     let leader = cluster.leader().await?;
     let reports = cluster.key_reports(leader).await?;
     let highest = reports
         .iter()
         .filter_map(|report| report.enrolled.as_ref())
-        .flat_map(|enrolled| enrolled.marks.iter().map(|mark| mark.level))
+        .flat_map(|enrolled| enrolled.marks.iter().filter(|mark| counts(mark)))
+        .map(|mark| mark.level)
         .max();
     let next = match highest {
         Some(level) => level.next(),

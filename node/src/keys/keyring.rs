@@ -74,8 +74,8 @@ impl Keyring {
         }
     }
 
-    /// Starts the modules of all tokens, and opens the sealed files; a token that cannot be opened is tried again for as long as
-    /// this lives. `sign` is how long one signature may take. Needs a running tokio runtime.
+    /// Starts the modules of all tokens, and opens the sealed files; a token that cannot be opened is
+    /// tried again for as long as this lives. `sign` is how long one signature may take. Needs a running tokio runtime.
     pub fn start(&self, data_dir: &Path, sign: Duration) {
         let secrets = self.sources.iter().filter_map(KeySource::secret_variable);
         let secrets: BTreeSet<String> = secrets.map(str::to_owned).collect();
@@ -128,32 +128,31 @@ impl Keyring {
             .flat_map(|tokens| &tokens.vaults)
     }
 
-    /// Opens the sources again, for keys that came since. On a fault the old keys stay. A token that
-    /// cannot be used is tried again at once, with a PIN that it refused before too. May block for
-    /// some seconds, while sealed files are opened.
+    /// Opens the sources again, for keys that came since. On a fault the old keys stay. With `forgive`
+    /// a PIN that was refused is tried once more. May block for some seconds, while sealed files are
+    /// opened.
     ///
     /// # Errors
-    /// Every fault at once.
-    pub fn reload(&self) -> Result<(), KeyFaults> {
-        for module in self.modules() {
-            let troubled = module.standing().borrow().trouble.is_some();
-            match troubled {
-                true => module.retry().map_err(no_password)?,
-                false => module.look_again(),
-            }
-        }
-        for vault in self.vaults() {
-            vault.reload().map_err(no_password)?;
-        }
+    /// Every fault at once; then nothing was touched.
+    pub fn reload(&self, forgive: bool) -> Result<(), KeyFaults> {
         if !self.sources.is_empty() {
             let signers = Arc::new(open_all(&self.sources)?);
             *self
                 .signers
                 .write()
                 .unwrap_or_else(std::sync::PoisonError::into_inner) = signers;
-            self.changes
-                .send_modify(|count| *count = count.wrapping_add(1));
         }
+        for module in self.modules() {
+            match forgive {
+                true => module.retry().map_err(no_password)?,
+                false => module.look_again(),
+            }
+        }
+        for vault in self.vaults() {
+            vault.reload(forgive).map_err(no_password)?;
+        }
+        self.changes
+            .send_modify(|count| *count = count.wrapping_add(1));
         Ok(())
     }
 

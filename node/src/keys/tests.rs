@@ -217,10 +217,10 @@ fn a_reload_that_fails_keeps_the_keys_that_were_loaded() {
     let keyring = place.load().unwrap();
     let (second, path) = place.key(Curve::P256, PASSWORD);
     set_mode(&path, 0o644);
-    assert!(keyring.reload().is_err());
+    assert!(keyring.reload(false).is_err());
     assert_eq!(keyring.public_keys(), std::slice::from_ref(&first));
     set_mode(&path, 0o600);
-    keyring.reload().unwrap();
+    keyring.reload(false).unwrap();
     assert_eq!(keyring.public_keys(), [first, second]);
 }
 

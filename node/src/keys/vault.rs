@@ -25,6 +25,9 @@ const PAUSE_MAX: Duration = Duration::from_secs(5);
 /// How often the source of a PIN that was refused is read.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
+/// How soon files that did not open are tried again.
+const LOOK_AGAIN: Duration = Duration::from_secs(60);
+
 /// How long an operator waits for the files to be opened again.
 const RELOAD_WITHIN: Duration = Duration::from_secs(5);
 
@@ -90,12 +93,13 @@ impl Vault {
         self.opened.borrow().clone()
     }
 
-    /// Opens the files again, with a PIN that was refused too, and waits a moment for that.
+    /// Opens the files again, with `forgive` with a PIN that was refused too, and waits a moment for
+    /// that.
     ///
     /// # Errors
     /// If what was remembered of the PIN cannot be forgotten.
-    pub(super) fn reload(&self) -> Result<(), String> {
-        if !self.opened.borrow().troubles.is_empty() {
+    pub(super) fn reload(&self, forgive: bool) -> Result<(), String> {
+        if forgive {
             self.guard.forgive()?;
         }
         let (done, told) = answers::channel();
@@ -124,9 +128,15 @@ impl Opening {
                 done.send(()).ok();
             }
             let order = match opened {
-                Ok(()) => {
+                Ok(()) if self.opened.borrow().troubles.is_empty() => {
                     pause = PAUSE;
                     self.orders.recv().await
+                }
+                // Some tokens say of a passing weakness what they say of a wrong file.
+                Ok(()) => {
+                    pause = PAUSE;
+                    let order = timeout(LOOK_AGAIN, self.orders.recv()).await;
+                    order.unwrap_or_default()
                 }
                 Err(trouble) if trouble.is_about_the_pin() => {
                     if self.fail(&trouble) {
@@ -157,6 +167,7 @@ impl Opening {
         let files =
             sealed::list(&self.folder).map_err(|fault| Trouble::unfit(fault.to_string()))?;
         let mut now = Opened::default();
+        let before = self.opened.borrow().clone();
         // An empty folder needs no token: the node may start before its first key is sealed.
         if !files.is_empty() {
             let guard = Arc::clone(&self.guard);
@@ -168,10 +179,20 @@ impl Opening {
                         now.signers.insert(key, Arc::new(signer));
                     }
                     Err(why) => {
-                        tracing::error!(
-                            file = %path.display(), why, "a sealed key is refused; the others go on"
-                        );
+                        if !before.troubles.contains(&why) {
+                            tracing::error!(
+                                file = %path.display(), why,
+                                "a sealed key is refused; the others go on"
+                            );
+                        }
                         now.troubles.push(why);
+                        // What is open is in this process, and needs no token to stay so.
+                        if let Ok(sealed) = Sealed::read(&path)
+                            && let Some(open) = before.signers.get(&sealed.public_key.hash())
+                        {
+                            let key = sealed.public_key.hash();
+                            now.signers.insert(key, Arc::clone(open));
+                        }
                     }
                 }
             }

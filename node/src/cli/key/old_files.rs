@@ -92,10 +92,19 @@ pub(super) fn of_octez(path: &Path, now: SystemTime) -> Result<Vec<(Kind, OldFil
         })?;
         return read_all([(kind, path.to_owned())], now);
     }
-    let files = FILES.map(|(name, kind)| (kind, path.join(name)));
-    let files: Vec<_> = files
-        .into_iter()
-        .filter(|(_, file)| file.exists())
+    let there = FILES.iter().filter(|(name, _)| is_there(&path.join(name)));
+    let there: Vec<(&str, Kind)> = there.copied().collect();
+    // Octez has not written the older names since v23: beside a newer name they are what was left
+    // behind, and a kind that has nothing else has no mark, and is burnt with those that are missing.
+    let renamed = there.iter().any(|(name, _)| is_renamed(name));
+    let has_newer = |kind: Kind| {
+        let newer = |(name, of): &(&str, Kind)| *of == kind && !is_old(name);
+        there.iter().any(newer)
+    };
+    let files: Vec<_> = there
+        .iter()
+        .filter(|(name, kind)| !renamed || !is_old(name) || has_newer(*kind))
+        .map(|(name, kind)| (*kind, path.join(name)))
         .collect();
     if files.is_empty() {
         return Err(not_here(
@@ -106,6 +115,23 @@ pub(super) fn of_octez(path: &Path, now: SystemTime) -> Result<Vec<(Kind, OldFil
         .into());
     }
     read_all(files, now)
+}
+
+/// Whether a name is there, also as a link to what cannot be reached: only what is surely absent is
+/// passed over, since a missing file is read as "nothing signed".
+pub(in crate::cli) fn is_there(path: &Path) -> bool {
+    let looked = path.symlink_metadata();
+    !looked.is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound)
+}
+
+/// A name that octez-signer wrote before v23 alone.
+fn is_old(name: &str) -> bool {
+    name.contains("endorsement")
+}
+
+/// A name that octez-signer writes since v23 alone.
+fn is_renamed(name: &str) -> bool {
+    name.contains("attestation")
 }
 
 /// Signatory's file of each chain, below its base folder, or in `watermark_v2` itself, or one of them.

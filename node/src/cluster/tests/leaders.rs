@@ -145,6 +145,36 @@ async fn a_leader_that_loses_its_key_hands_over_to_one_that_has_it() {
     assert!(matches!(world.advance(1, 1).await, Decision::Grant(_)));
 }
 
+/// R30. Twice within the pause between two hand-overs: a key that is lost does not wait.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_leader_that_loses_its_key_again_hands_over_again_at_once() {
+    let world = World::enrolled().await;
+    let able = |able| Ability {
+        can_sign: BTreeMap::from([(world.pkh(), able)]),
+        ..Ability::default()
+    };
+    for node in world.nodes.values() {
+        node.set_ability(able(true));
+    }
+    let first = world.leader().await;
+    let began = Instant::now();
+    for _ in 0..2 {
+        world.nodes[&first].set_ability(able(false));
+        let view = world.sees(first, "another leader", |view| {
+            view.leader.is_some_and(|now| now != first)
+        });
+        let next = view.await.leader.unwrap();
+        world.nodes[&first].set_ability(able(true));
+        let back = world.nodes[&next].transfer(Some(first), soon()).await;
+        assert_eq!(back, Ok(first));
+        world
+            .sees(first, "its own lead", |view| view.is_leader)
+            .await;
+    }
+    let pause = crate::config::Times::default().transfer_pause;
+    assert!(began.elapsed() < pause, "{:?}", began.elapsed());
+}
+
 /// R30, the first trap: the only node that can sign was away while slots were granted.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_only_able_node_leads_once_it_has_caught_up() {

@@ -135,3 +135,40 @@ fn a_file_of_another_name_is_refused_unread() {
         assert!(said.contains("secret_keys"), "{said}");
     }
 }
+
+/// R42. A link to a disk that is not mounted is not "nothing signed".
+#[test]
+fn a_file_that_is_there_and_cannot_be_read_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let now = now();
+    put(&folder.path().join("block_high_watermarks"), MARKS, now, 61);
+    let link = folder.path().join("attestation_high_watermarks");
+    std::os::unix::fs::symlink("/nowhere/attestation_high_watermarks", &link).unwrap();
+    let said = words(of_octez(folder.path(), now));
+    assert!(said.contains("attestation_high_watermarks"), "{said}");
+}
+
+/// R42. Octez v23 renamed two files and left the old ones behind: their marks end long ago.
+#[test]
+fn an_older_name_does_not_stand_in_for_a_newer_file_that_is_missing() {
+    let folder = tempfile::tempdir().unwrap();
+    let now = now();
+    let kinds = || {
+        let read = of_octez(folder.path(), now).unwrap();
+        read.into_iter().map(|(kind, _)| kind).collect::<Vec<_>>()
+    };
+    let older = [
+        "block_high_watermarks",
+        "preendorsement_high_watermarks",
+        "endorsement_high_watermarks",
+    ];
+    for name in older {
+        put(&folder.path().join(name), MARKS, now, 61);
+    }
+    assert_eq!(kinds().len(), 3, "from before v23, whole");
+    let newer = folder.path().join("preattestation_high_watermarks");
+    put(&newer, MARKS, now, 61);
+    let read = kinds();
+    assert!(!read.contains(&Kind::Attestation), "{read:?}");
+    assert_eq!(read.len(), 3, "{read:?}");
+}
