@@ -65,7 +65,7 @@ impl Ceremony {
     /// Decrypts what [`Ceremony::seal`] gave.
     ///
     /// # Errors
-    /// [`TroubleKind::Unfit`] if another token sealed it, with other words, or it was altered.
+    /// [`crate::TroubleKind::Unfit`] if another token sealed it, with other words, or it was altered.
     pub async fn unseal(
         &self,
         label: &str,

@@ -123,7 +123,7 @@ pub(super) struct Reload {
     pub(super) forgive: bool,
 }
 
-/// The answer to [`Reload`]: the keys that this node holds now.
+/// The answer to `POST /keys/reload`: the keys that this node holds now.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Loaded {
     /// Their public keys.
