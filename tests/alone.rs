@@ -125,13 +125,7 @@ impl Alone {
 pub(crate) fn softhsm() -> Option<PathBuf> {
     let found = shim_orders::softhsm();
     if found.is_none() {
-        println!("SKIP: SoftHSM is not installed: deploy/prerequisites.sh test");
-        assert!(std::env::var_os("CI").is_none(), "nothing may skip in CI");
-        if let Some(file) = std::env::var_os("QUORATE_SKIPS") {
-            let mut options = fs::OpenOptions::new();
-            let mut skips = options.create(true).append(true).open(file).unwrap();
-            writeln!(skips, "SKIP: SoftHSM is not installed").unwrap();
-        }
+        shim_orders::skip("SoftHSM is not installed: deploy/prerequisites.sh test");
     }
     found
 }

@@ -22,9 +22,11 @@ mod folder;
 mod module;
 mod order;
 mod orders;
+mod skip;
 
 pub use call::Call;
 pub use folder::{Folder, Use};
 pub use module::{MODULE, ORDERS, shim, softhsm};
 pub use order::{Act, Code, Order};
 pub use orders::Orders;
+pub use skip::skip;

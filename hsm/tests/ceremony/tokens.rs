@@ -2,13 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use hsm::parent::{Ceremony, Launch, PinGuard, Place, Within, initialise};
 use hsm::{KeyName, Pin, Token, TokenName};
+use shim_orders::skip;
 use tempfile::TempDir;
 
 pub(crate) const PIN: &[u8] = b"1234-user";
@@ -131,19 +131,5 @@ pub(crate) fn named(label: &str) -> KeyName {
     KeyName {
         id: None,
         label: Some(label.to_owned()),
-    }
-}
-
-/// Notes that a test could not run here. `QUORATE_SKIPS` names the file that `make test` counts.
-fn skip(reason: &str) {
-    println!("SKIP: {reason}");
-    assert!(
-        std::env::var_os("CI").is_none(),
-        "nothing may skip in CI: {reason}"
-    );
-    if let Some(file) = std::env::var_os("QUORATE_SKIPS") {
-        let mut options = fs::OpenOptions::new();
-        let mut skips = options.create(true).append(true).open(file).unwrap();
-        writeln!(skips, "SKIP: {reason}").unwrap();
     }
 }

@@ -6,7 +6,6 @@
 )]
 
 mod guard;
-mod skip;
 mod waiting;
 
 use std::ffi::{OsStr, OsString};
@@ -25,7 +24,7 @@ use tempfile::TempDir;
 use tezos::Curve;
 
 pub(crate) use guard::Guard;
-pub(crate) use skip::skip;
+pub(crate) use shim_orders::skip;
 pub(crate) use waiting::{
     eventually, eventually_within, key, signed, signs_again, trouble, until, well,
 };

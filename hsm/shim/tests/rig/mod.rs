@@ -1,7 +1,7 @@
 //! A token of SoftHSM for one test, and the shim in front of it.
 
 use std::{
-    fs::{self, File, OpenOptions},
+    fs::{self, File},
     io::Write as _,
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Output, Stdio},
@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use shim_orders::Orders;
+use shim_orders::{Orders, skip};
 use tempfile::TempDir;
 
 /// The steps by which a signer comes to have a key.
@@ -139,21 +139,4 @@ pub(crate) fn write(path: &Path, text: &str) {
 fn said(output: &Output) -> Vec<String> {
     let text = String::from_utf8(output.stdout.clone()).unwrap();
     text.lines().map(str::to_owned).collect()
-}
-
-/// Notes that a test could not run here. `QUORATE_SKIPS` names the file that `make test` counts.
-fn skip(reason: &str) {
-    println!("SKIP: {reason}");
-    assert!(
-        std::env::var_os("CI").is_none(),
-        "nothing may skip in CI: {reason}"
-    );
-    if let Some(file) = std::env::var_os("QUORATE_SKIPS") {
-        let mut skips = OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(file)
-            .unwrap();
-        writeln!(skips, "SKIP: {reason}").unwrap();
-    }
 }
