@@ -1,7 +1,6 @@
 //! One node that does not run, with a token of SoftHSM.
 
 use std::fs;
-use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::process::Stdio;
