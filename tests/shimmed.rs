@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use node::dev::Settings;
+use node::dev::deadline::wait_for;
 use node::dev::token::{Tokens, softhsm};
 use shim_orders::{MODULE, ORDERS, Orders};
 use tempfile::TempDir;
 use tezos::Curve;
 
-use crate::world::{World, folder};
+use crate::world::{PATIENCE, World, folder};
 
 /// The curves that a token knows.
 pub(crate) const CURVES: [Curve; 3] = [Curve::Ed25519, Curve::Secp256k1, Curve::P256];
@@ -40,7 +41,34 @@ impl Shimmed {
             environment: BTreeMap::from([(MODULE.to_owned(), softhsm), (ORDERS.to_owned(), here)]),
         };
         let world = World::with_tokens(curves, release, settings, Some(tokens)).await;
-        Self { world, base }
+        let shimmed = Self { world, base };
+        // A token serves no key that is released after the commit.
+        if release == "after-record" {
+            shimmed.told().await;
+        }
+        shimmed
+    }
+
+    /// Waits until every node has heard from every node that it can sign with all keys: before that a
+    /// leader without its token knows of nobody to hand over to, and says so.
+    async fn told(&self) {
+        let cluster = &self.world.cluster;
+        for asked in 1..=3 {
+            let heard = wait_for("what each node can sign", PATIENCE, || async {
+                let status = cluster.status(asked).await;
+                let nodes = status.map_err(|fault| fault.to_string())?.nodes;
+                let able = nodes.iter().filter(|node| {
+                    let keys = cluster.keys().iter();
+                    let mut hashes = keys.map(|key| key.public_key.hash());
+                    hashes.all(|hash| node.can_sign.get(&hash) == Some(&true))
+                });
+                match able.count() {
+                    3 => Ok(()),
+                    few => Err(format!("node {asked} has heard it of {few}")),
+                }
+            });
+            heard.await.unwrap();
+        }
     }
 
     /// Tokens on all nodes.

@@ -200,7 +200,7 @@ fn serve(
         "started"
     );
     let mut tasks = JoinSet::new();
-    let every = config.times.hello_every;
+    let every = config.times.heartbeat;
     let (begun, ended) = (drain.begun(), drain.ended());
     tasks.spawn(ability::watch(
         cluster.clone(),

@@ -391,7 +391,7 @@ async fn sign(running: Running, keyring: Arc<Keyring>) {
         Arc::clone(&keyring),
         drain.begun(),
         told,
-        times.hello_every,
+        times.heartbeat,
     );
     runtime::spawn(able);
     let mut view = cluster.view();

@@ -1,5 +1,7 @@
 //! Says hello to every peer, twice a second; to a peer that is not believed yet, as often as a
-//! heartbeat. One exchange lets both sides judge, so it does not matter who reaches whom.
+//! heartbeat; and to all at once when what this node can do has changed: whether a leader without
+//! its token has somebody to hand over to depends on what it heard last. One exchange lets both
+//! sides judge, so it does not matter who reaches whom.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -29,8 +31,15 @@ pub(super) async fn run<G: Ground>(inner: Arc<Inner<G>>) {
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut said = BTreeMap::<u64, Instant>::new();
     let mut exchanges = JoinSet::new();
+    let mut ability = inner.ability.subscribe();
     loop {
-        tick.tick().await;
+        tokio::select! {
+            // In this order, so that a simulation goes the same way every time.
+            biased;
+            // The sender is part of `inner`, which outlives this.
+            _ = ability.changed() => said.clear(),
+            _ = tick.tick() => {}
+        }
         while exchanges.try_join_next().is_some() {}
         for (id, member) in consensus.members() {
             let known = inner.standing.knows(id);

@@ -10,36 +10,23 @@ use raft_store::command::{Answer as Applied, Command, Enrolment};
 use raft_store::memory::{MemoryDisk, MemoryFolder};
 use raft_store::runtime;
 use raft_store::state::{Chains, ReleaseMode, Role};
-use tezos::{Kind, Level, PublicKey, PublicKeyHash, Signature};
+use tezos::{Curve, Kind, Level, PublicKey, PublicKeyHash, Signature};
 use tokio::time::{Instant, timeout};
 
 use self::stage::{Node, PATIENCE, Spindle, World, address, key, lock};
 use super::world::attestation;
 use crate::answer::Reply;
-use crate::cluster::Stop;
+use crate::cluster::{Ability, Stop, View};
+use crate::config::Times;
 use crate::run::Assembled;
 use crate::sign::tests::secrets::TestSigner;
 use crate::sign::{Ask, Sign};
 
 /// Forms a cluster of three, enrols a key, signs, kills the leader, and signs on another node.
 async fn story(world: Arc<World>, signer: TestSigner) -> [Signature; 2] {
-    let mut nodes = BTreeMap::new();
-    for id in 1..=3 {
-        let disk = MemoryDisk::new();
-        MemoryFolder::create(&disk, key(id)).unwrap();
-        disk.set_driver(Arc::new(Spindle {
-            node: id,
-            disk: disk.clone(),
-            world: Arc::clone(&world),
-        }));
-        nodes.insert(id, Node::start(id, disk, &world).await);
-    }
-    let lines: Vec<_> = (1..=3)
-        .map(|id| format!("{}#{}", address(id), key(id)).parse().unwrap())
-        .collect();
+    let nodes = formed(&world).await;
     let mut signers = BTreeMap::<u64, Assembled<MemoryFolder>>::new();
     for (id, node) in &nodes {
-        node.process.run(node.cluster.form(&lines)).await.unwrap();
         let assembling = async { node.assemble(&signer) };
         signers.insert(*id, node.process.run(assembling).await);
     }
@@ -77,6 +64,28 @@ async fn story(world: Arc<World>, signer: TestSigner) -> [Signature; 2] {
     node.sees(|view| view.leader.is_some_and(|now| now != leader) && view.applied >= Some(4))
         .await;
     [first, second]
+}
+
+/// Three nodes over new disks that form a cluster.
+async fn formed(world: &Arc<World>) -> BTreeMap<u64, Node> {
+    let mut nodes = BTreeMap::new();
+    for id in 1..=3 {
+        let disk = MemoryDisk::new();
+        MemoryFolder::create(&disk, key(id)).unwrap();
+        disk.set_driver(Arc::new(Spindle {
+            node: id,
+            disk: disk.clone(),
+            world: Arc::clone(world),
+        }));
+        nodes.insert(id, Node::start(id, disk, world).await);
+    }
+    let lines: Vec<_> = (1..=3)
+        .map(|id| format!("{}#{}", address(id), key(id)).parse().unwrap())
+        .collect();
+    for node in nodes.values() {
+        node.process.run(node.cluster.form(&lines)).await.unwrap();
+    }
+    nodes
 }
 
 async fn enrol(node: &Node, public_key: PublicKey) {
@@ -123,7 +132,7 @@ fn run(seed: u64, signer: &TestSigner) -> ([Signature; 2], Vec<String>) {
 
 #[test]
 fn three_nodes_in_one_thread_sign_through_the_death_of_their_leader_the_same_way_every_time() {
-    let signer = TestSigner::deterministic(tezos::Curve::Ed25519);
+    let signer = TestSigner::deterministic(Curve::Ed25519);
     let (signed, events) = run(1, &signer);
     assert_ne!(signed[0], signed[1]);
     for _ in 0..3 {
@@ -139,6 +148,37 @@ fn three_nodes_in_one_thread_sign_through_the_death_of_their_leader_the_same_way
     }
     let (_, other) = run(2, &signer);
     assert_ne!(events, other, "another seed is another run");
+}
+
+/// R30. A leader whose token hangs answers "elsewhere" only if it has heard of somebody who can.
+#[test]
+fn what_a_node_can_do_is_told_to_its_peers_at_once() {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        let world = Arc::new(World::default());
+        let nodes = formed(&world).await;
+        let heartbeat = Times::default().heartbeat;
+        let key = TestSigner::deterministic(Curve::Ed25519).key().hash();
+        for able in [true, false, true, false, true] {
+            let before = Instant::now();
+            nodes[&3].cluster.set_ability(Ability {
+                can_sign: BTreeMap::from([(key, able)]),
+                ..Ability::default()
+            });
+            for id in [1, 2] {
+                let told = |view: &View| {
+                    let hello = view.peers.get(&3).and_then(|peer| peer.hello.as_ref());
+                    hello.is_some_and(|hello| hello.can_sign.get(&key) == Some(&able))
+                };
+                nodes[&id].sees(told).await;
+            }
+            assert!(before.elapsed() < heartbeat, "{:?}", before.elapsed());
+        }
+    });
 }
 
 #[test]
