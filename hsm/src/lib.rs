@@ -20,6 +20,7 @@ mod curve;
 mod name;
 pub mod parent;
 mod pin;
+mod proof;
 mod trouble;
 mod uri;
 mod wire;

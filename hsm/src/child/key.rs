@@ -4,8 +4,9 @@ use cryptoki::mechanism::Mechanism;
 use cryptoki::mechanism::eddsa::{EddsaParams, EddsaSignatureScheme};
 use cryptoki::object::{Attribute, AttributeType, KeyType, ObjectClass, ObjectHandle};
 use cryptoki::session::Session;
-use tezos::{Curve, Digest, PublicKey};
+use tezos::{Curve, PublicKey};
 
+use crate::proof::Challenge;
 use crate::wire::{Found, Key};
 use crate::{KeyName, Trouble, TroubleKind, curve};
 
@@ -15,11 +16,6 @@ pub(super) struct Handle {
     object: ObjectHandle,
     curve: Curve,
 }
-
-/// What a key signs to prove that the token holds its private half.
-///
-/// **Invariant:** no message that Tezos knows begins with `Q`, so this signature is of use to nobody.
-const PROOF: &[u8] = b"Quorate: this token holds the private key. ";
 
 /// The wanted keys, or every usable one if none is named. A key that is of no use does not keep the
 /// others from signing: it is answered with what is wrong with it. Keys are numbered from `first`.
@@ -155,21 +151,18 @@ fn usable(
         object,
         curve: public_key.curve(),
     };
-    let mut nonce = [0; 32];
-    getrandom::fill(&mut nonce)
-        .map_err(|error| Trouble::new(TroubleKind::Device, format!("no randomness: {error}")))?;
-    let message = [PROOF, &nonce].concat();
-    let signed = sign(session, handle, Digest::of(&message).as_bytes())?;
+    let challenge = Challenge::new()?;
+    let signed = sign(session, handle, challenge.digest().as_bytes())?;
     // Of one key alone: the others go on.
     let signature =
         curve::signature(handle.curve, &signed).map_err(|trouble| Trouble::unfit(trouble.what))?;
-    match public_key.verify(&message, &signature) {
-        Ok(_verified) => Ok((handle, public_key)),
-        Err(_another) => Err(Trouble::unfit(format!(
-            "the private {name} does not sign for the public key beside it ({})",
-            public_key.hash()
-        ))),
+    if challenge.is_met(&public_key, &signature) {
+        return Ok((handle, public_key));
     }
+    Err(Trouble::unfit(format!(
+        "the private {name} does not sign for the public key beside it ({})",
+        public_key.hash()
+    )))
 }
 
 /// The public half: from the public key object of the same id or label, or from the private object

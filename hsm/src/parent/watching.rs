@@ -11,7 +11,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use super::Place;
@@ -20,7 +20,6 @@ use super::live::Live;
 use super::memory::Memory;
 use super::process::Process;
 use super::standing::{Refused, Remembered, Standing};
-use crate::wire::at_once;
 use crate::{Trouble, TroubleKind};
 
 /// How often a module that nobody asks is checked.
@@ -149,19 +148,13 @@ impl Watching {
         let (process, token, found) = connected?;
         let (keys, refused) = self.remembered.sort(found);
         self.number = self.number.saturating_add(1);
-        let live = Live {
-            number: self.number,
-            process,
-            token,
-            keys,
-            turns: Arc::new(Semaphore::new(at_once(self.place.sessions))),
-        };
+        let live = Live::new(self.number, process, token, keys, self.place.sessions);
         Ok((live, refused))
     }
 
     /// Watches a connection until it is in trouble.
     async fn watch(&mut self, live: &Live) -> Trouble {
-        let within = self.place.within.sign;
+        let within = self.place.within;
         loop {
             // Orders are heard while a check is under way: it may hang.
             let mut check = std::pin::pin!(async {
