@@ -17,6 +17,8 @@ mod generation;
 mod initialisation;
 #[path = "ceremony/pins.rs"]
 mod pins;
+#[path = "ceremony/power.rs"]
+mod power;
 #[path = "ceremony/sealing.rs"]
 mod sealing;
 #[path = "ceremony/tokens.rs"]

@@ -1,8 +1,6 @@
 //! What SoftHSM leaves to a power cut.
 
 use std::collections::BTreeSet;
-use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 
 use hsm::parent::{Ceremony, Files};
@@ -55,15 +53,10 @@ async fn a_key_whose_files_cannot_be_fsynced_is_not_announced() {
     let mut place = tokens.place("one");
     // The module finds its files, and this process does not.
     let configuration = place.launch.set.remove("SOFTHSM2_CONF").unwrap();
-    let program = tokens.folder().join("../program.sh");
     let child = place.launch.program.display();
-    fs::write(
-        &program,
-        format!("#!/bin/sh\nSOFTHSM2_CONF='{configuration}' exec '{child}'\n"),
-    )
-    .unwrap();
-    fs::set_permissions(&program, fs::Permissions::from_mode(0o700)).unwrap();
-    place.launch.program = program;
+    let script = format!("SOFTHSM2_CONF='{configuration}' exec '{child}'");
+    place.launch.program = "/bin/sh".into();
+    place.launch.arguments = vec!["-c".into(), script.into()];
     let mut blind = tokens.open_at(place).await;
     let made = blind.generate(Curve::P256, &named("a"), false).await;
     let trouble = made.unwrap_err();

@@ -17,6 +17,7 @@ pub(crate) const SO_PIN: &[u8] = b"5678-officer";
 /// A machine with SoftHSM.
 pub(crate) struct Tokens {
     pub(crate) module: PathBuf,
+    folder: PathBuf,
     home: TempDir,
 }
 
@@ -41,23 +42,35 @@ impl PinGuard for Always {
 impl Tokens {
     /// None, said aloud, on a machine without SoftHSM.
     pub(crate) fn new() -> Option<Self> {
+        let home = tempfile::tempdir().unwrap();
+        Self::with(home.path().join("tokens"), home)
+    }
+
+    /// The same with the tokens in a new folder of that name.
+    pub(crate) fn in_folder(folder: PathBuf) -> Option<Self> {
+        Self::with(folder, tempfile::tempdir().unwrap())
+    }
+
+    fn with(folder: PathBuf, home: TempDir) -> Option<Self> {
         let Some(module) = shim_orders::softhsm() else {
             skip("SoftHSM is not installed: deploy/prerequisites.sh test");
             return None;
         };
-        let home = tempfile::tempdir().unwrap();
-        let tokens = home.path().join("tokens");
-        fs::create_dir(&tokens).unwrap();
+        fs::create_dir(&folder).unwrap();
         let text = format!(
             "directories.tokendir = {}\nobjectstore.backend = file\n",
-            tokens.display()
+            folder.display()
         );
         fs::write(home.path().join("softhsm2.conf"), text).unwrap();
-        Some(Self { module, home })
+        Some(Self {
+            module,
+            folder,
+            home,
+        })
     }
 
     pub(crate) fn folder(&self) -> PathBuf {
-        self.home.path().join("tokens")
+        self.folder.clone()
     }
 
     pub(crate) fn launch(&self) -> Launch {
