@@ -6,7 +6,7 @@ use std::path::Path;
 
 use tezos::{Curve, SecretKey};
 
-use crate::alone::{Alone, PIN};
+use crate::alone::{Alone, PIN, Said};
 
 fn spelt(secret: &SecretKey) -> String {
     format!("unencrypted:{}\n", &*secret.reveal())
@@ -35,6 +35,23 @@ async fn a_pin_that_was_refused_is_not_tried_again_by_a_command_either() {
     let right = node.run(&generate, "").await;
     assert_eq!(right.exit, 0, "{right:?}");
     assert!(right.out.starts_with("tz3"), "{right:?}");
+}
+
+/// R28: a token locks for good after a few wrong PINs.
+#[tokio::test]
+async fn r28_commands_that_run_at_once_with_a_wrong_pin_spend_one_try() {
+    let Some(node) = Alone::new().await else {
+        return;
+    };
+    node.write("pin", "another");
+    let generate = ["key", "generate", "p256", "--source", "2"];
+    let run = || node.run(&generate, "");
+    let all = tokio::join!(run(), run(), run(), run());
+    let said: [Said; 4] = all.into();
+    let tried = said.iter().filter(|said| said.err.contains("CKR_"));
+    assert_eq!(tried.count(), 1, "{said:?}");
+    let refused = |said: &Said| said.exit == 77 && said.out.is_empty();
+    assert!(said.iter().all(refused), "{said:?}");
 }
 
 #[tokio::test]

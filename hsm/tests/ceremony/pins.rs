@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use hsm::parent::{Ceremony, PinGuard};
+use hsm::parent::{Ceremony, Hold, PinGuard};
 use hsm::{Pin, Token, TroubleKind};
 
 use super::tokens::Tokens;
@@ -21,6 +21,9 @@ impl PinGuard for Wrong {
     }
     fn was_rejected(&self, _token: &Token, _pin: &Pin) -> Result<bool, String> {
         Ok(*self.refused.lock().unwrap())
+    }
+    fn hold(&self, _token: &Token) -> Result<Hold, String> {
+        Ok(Hold::Here(Box::new(())))
     }
     fn reject(&self, _token: &Token, _pin: &Pin) -> Result<(), String> {
         self.tries.fetch_add(1, Ordering::Relaxed);

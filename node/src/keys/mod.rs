@@ -4,6 +4,7 @@
 //! **Invariant:** nothing here signs bytes for anybody: what takes a message and a key is private to
 //! the signer that took the message out of a grant or a permit.
 
+pub mod alone;
 mod fault;
 pub mod file;
 mod keyring;

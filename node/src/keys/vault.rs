@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, mpsc as answers};
 use std::time::Duration;
 
-use hsm::parent::{Ceremony, PinGuard as _, Place};
+use hsm::parent::{Ceremony, Memory, PinGuard as _, Place, SharedGuard};
 use hsm::{Pin, Trouble, TroubleKind};
 use tezos::PublicKeyHash;
 use tokio::sync::{mpsc, watch};
@@ -42,7 +42,7 @@ pub(super) struct Opened {
 
 /// One `[[keys]]` of sealed files. Dropping it ends the task.
 pub(super) struct Vault {
-    guard: Arc<PinSource>,
+    guard: Arc<Memory>,
     opened: watch::Receiver<Opened>,
     orders: mpsc::UnboundedSender<answers::Sender<()>>,
     task: JoinHandle<()>,
@@ -52,7 +52,7 @@ pub(super) struct Vault {
 struct Opening {
     folder: PathBuf,
     place: Place,
-    guard: Arc<PinSource>,
+    guard: Arc<Memory>,
     opened: watch::Sender<Opened>,
     changes: watch::Sender<u64>,
     orders: mpsc::UnboundedReceiver<answers::Sender<()>>,
@@ -66,7 +66,8 @@ impl Vault {
         guard: PinSource,
         changes: watch::Sender<u64>,
     ) -> Self {
-        let guard = Arc::new(guard);
+        // The token is opened again and again.
+        let guard = Arc::new(Memory::of(Arc::new(guard)));
         let (orders, given) = mpsc::unbounded_channel();
         let (told, opened) = watch::channel(Opened {
             troubles: vec!["the sealed files are being opened".to_owned()],
@@ -170,7 +171,7 @@ impl Opening {
         let before = self.opened.borrow().clone();
         // An empty folder needs no token: the node may start before its first key is sealed.
         if !files.is_empty() {
-            let guard = Arc::clone(&self.guard);
+            let guard: SharedGuard = Arc::<Memory>::clone(&self.guard);
             let token = Ceremony::open(self.place.clone(), guard).await?;
             for path in files {
                 match open_one(&token, &path).await? {
