@@ -4,8 +4,9 @@ use cryptoki::mechanism::Mechanism;
 use cryptoki::mechanism::eddsa::{EddsaParams, EddsaSignatureScheme};
 use cryptoki::object::{Attribute, AttributeType, KeyType, ObjectClass, ObjectHandle};
 use cryptoki::session::Session;
-use tezos::{Curve, Digest, PublicKey};
+use tezos::{Curve, PublicKey};
 
+use super::proof;
 use crate::wire::{Found, Key};
 use crate::{KeyName, Trouble, TroubleKind, curve};
 
@@ -16,10 +17,11 @@ pub(super) struct Handle {
     curve: Curve,
 }
 
-/// What a key signs to prove that the token holds its private half.
-///
-/// **Invariant:** no message that Tezos knows begins with `Q`, so this signature is of use to nobody.
-const PROOF: &[u8] = b"Quorate: this token holds the private key. ";
+impl Handle {
+    pub(super) const fn of(object: ObjectHandle, curve: Curve) -> Self {
+        Self { object, curve }
+    }
+}
 
 /// The wanted keys, or every usable one if none is named. A key that is of no use does not keep the
 /// others from signing: it is answered with what is wrong with it. Keys are numbered from `first`.
@@ -99,7 +101,10 @@ pub(super) fn only(session: &Session, name: &KeyName) -> Result<ObjectHandle, Tr
     the_one(session, name).flatten()
 }
 
-fn private_keys(session: &Session, name: &KeyName) -> Result<Vec<ObjectHandle>, Trouble> {
+pub(super) fn private_keys(
+    session: &Session,
+    name: &KeyName,
+) -> Result<Vec<ObjectHandle>, Trouble> {
     let mut all = Vec::new();
     for kind in [KeyType::EC, KeyType::EC_EDWARDS] {
         let mut template = vec![
@@ -143,38 +148,32 @@ fn usable(
     object: ObjectHandle,
     name: &KeyName,
 ) -> Result<(Handle, PublicKey), Trouble> {
-    let asks = session.get_attributes(object, &[AttributeType::AlwaysAuthenticate])?;
-    if asks.contains(&Attribute::AlwaysAuthenticate(true)) {
+    if asks_each_time(session, object)? {
         return Err(Trouble::unfit(format!(
             "the private {name} wants the PIN for each signature (CKA_ALWAYS_AUTHENTICATE): one \
              that is to sign by itself is made without that"
         )));
     }
     let public_key = public_key(session, object, name)?;
-    let handle = Handle {
-        object,
-        curve: public_key.curve(),
-    };
-    let mut nonce = [0; 32];
-    getrandom::fill(&mut nonce)
-        .map_err(|error| Trouble::new(TroubleKind::Device, format!("no randomness: {error}")))?;
-    let message = [PROOF, &nonce].concat();
-    let signed = sign(session, handle, Digest::of(&message).as_bytes())?;
-    // Of one key alone: the others go on.
-    let signature =
-        curve::signature(handle.curve, &signed).map_err(|trouble| Trouble::unfit(trouble.what))?;
-    match public_key.verify(&message, &signature) {
-        Ok(_verified) => Ok((handle, public_key)),
-        Err(_another) => Err(Trouble::unfit(format!(
+    let handle = Handle::of(object, public_key.curve());
+    match proof::signs_for(session, handle, &public_key)? {
+        true => Ok((handle, public_key)),
+        false => Err(Trouble::unfit(format!(
             "the private {name} does not sign for the public key beside it ({})",
             public_key.hash()
         ))),
     }
 }
 
+/// Whether a key wants the PIN for each signature.
+pub(super) fn asks_each_time(session: &Session, object: ObjectHandle) -> Result<bool, Trouble> {
+    let asks = session.get_attributes(object, &[AttributeType::AlwaysAuthenticate])?;
+    Ok(asks.contains(&Attribute::AlwaysAuthenticate(true)))
+}
+
 /// The public half: from the public key object of the same id or label, or from the private object
 /// itself, where some tokens keep it.
-fn public_key(
+pub(super) fn public_key(
     session: &Session,
     object: ObjectHandle,
     name: &KeyName,
