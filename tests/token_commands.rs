@@ -4,6 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
+use shim_orders::{Act, Order};
 use tezos::{Curve, SecretKey};
 
 use crate::alone::{Alone, PIN, Said};
@@ -89,6 +90,47 @@ async fn a_sealed_file_is_replaced_only_by_the_secret_that_it_opens_to() {
     assert_eq!(refused.exit, 1, "{refused:?}");
     assert!(refused.err.contains("move it away"), "{refused:?}");
     assert_eq!(read(&path), altered);
+}
+
+#[tokio::test]
+async fn a_sealed_file_stays_as_it_was_if_the_token_does_not_open_what_it_seals_now() {
+    let Some(mut node) = Alone::new().await else {
+        return;
+    };
+    let secret = SecretKey::generate(Curve::Bls12_381).unwrap();
+    let first = node.run(&["key", "seal"], &spelt(&secret)).await;
+    assert_eq!(first.exit, 0, "{first:?}");
+    let before = read(&node.sealed(&secret));
+    // What is there opens, and then what is new does not.
+    let mut order = Order::new("C_Decrypt", Act::Return("CKR_GENERAL_ERROR".into()));
+    order.skip = 1;
+    let orders = node.shim();
+    orders.give("unsealed", &order);
+    let refused = node.run(&["key", "seal"], &spelt(&secret)).await;
+    assert!(orders.used("unsealed") > 0, "{refused:?}");
+    assert_eq!(refused.exit, 1, "{refused:?}");
+    assert!(refused.err.contains("nothing was written"), "{refused:?}");
+    assert_eq!(read(&node.sealed(&secret)), before);
+}
+
+#[tokio::test]
+async fn an_import_that_was_killed_half_way_is_finished_by_the_same_command() {
+    let Some(mut node) = Alone::new().await else {
+        return;
+    };
+    let orders = node.shim();
+    let mut order = Order::new("C_CreateObject", Act::Crash).times(1);
+    order.skip = 1;
+    orders.give("death", &order);
+    let secret = SecretKey::generate(Curve::Ed25519).unwrap();
+    let import = ["key", "import", "--source", "2", "--label", "baker"];
+    let died = node.run(&import, &spelt(&secret)).await;
+    assert_eq!(died.exit, 74, "{died:?}");
+    orders.withdraw("death");
+    let again = node.run(&import, &spelt(&secret)).await;
+    assert_eq!(again.exit, 0, "{again:?}");
+    let hash = secret.public_key().hash().to_string();
+    assert!(again.out.starts_with(&hash), "{again:?}");
 }
 
 #[tokio::test]

@@ -108,7 +108,7 @@ impl<'a> Place<'a> {
         }
     }
 
-    /// Seals, writes, reads the file back and opens it.
+    /// Seals, opens what was sealed, and only then writes it, in the place of what was there.
     async fn keep(&self, token: &mut Ceremony, secret: &SecretKey) -> Result<Sealed, Failure> {
         let key = secret.public_key().hash();
         let path = sealed::path(self.folder, &key);
@@ -127,15 +127,31 @@ impl<'a> Place<'a> {
         let sealed = Sealed::seal(token, self.sealing_key, secret)
             .await
             .map_err(failure)?;
+        let opened = sealed.unseal(token).await;
+        opened.map_err(|trouble| {
+            let Failure { exit, what } = failure(trouble);
+            let what = format!(
+                "the token does not open what it has just sealed, so nothing was written into {}: {what}",
+                self.folder.display()
+            );
+            Failure::new(exit, what)
+        })?;
         sealed.write(self.folder).map_err(|error| {
             Failure::new(
                 Exit::Io,
                 format!("cannot write into {}: {error}", self.folder.display()),
             )
         })?;
-        let read = Sealed::read(&path)?;
-        read.unseal(token).await.map_err(failure)?;
-        Ok(read)
+        match Sealed::read(&path)? == sealed {
+            true => Ok(sealed),
+            false => Err(Failure::new(
+                Exit::Io,
+                format!(
+                    "{} does not hold what was written: seal again",
+                    path.display()
+                ),
+            )),
+        }
     }
 
     /// Makes the key that seals at first use. With files of another one in the folder this is not
