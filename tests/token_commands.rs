@@ -114,6 +114,24 @@ async fn a_sealed_file_stays_as_it_was_if_the_token_does_not_open_what_it_seals_
 }
 
 #[tokio::test]
+async fn two_first_seals_at_once_make_one_sealing_key() {
+    let Some(node) = Alone::new().await else {
+        return;
+    };
+    let secrets = [Curve::Bls12_381, Curve::Ed25519, Curve::P256];
+    let secrets = secrets.map(|curve| SecretKey::generate(curve).unwrap());
+    let [one, two, three] = secrets.each_ref().map(spelt);
+    let seal = |input| node.run(&["key", "seal"], input);
+    let all: [Said; 3] = tokio::join!(seal(&one), seal(&two), seal(&three)).into();
+    assert!(all.iter().all(|said| said.exit == 0), "{all:?}");
+    let made = all.iter().filter(|said| said.err.contains("made the AES"));
+    assert_eq!(made.count(), 1, "{all:?}");
+    // Of two keys of that name none would open anything.
+    let again = node.run(&["key", "seal"], &one).await;
+    assert_eq!(again.exit, 0, "{again:?}");
+}
+
+#[tokio::test]
 async fn an_import_that_was_killed_half_way_is_finished_by_the_same_command() {
     let Some(mut node) = Alone::new().await else {
         return;

@@ -6,9 +6,14 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
 
 /// A process says of itself in the file no more than this.
 const WORDS_MAX: u64 = 64;
+
+/// How often a lock is looked at that another process holds.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 /// The lock of a file, which ends when this is dropped.
 #[derive(Debug)]
@@ -37,6 +42,20 @@ pub struct NoLock {
 }
 
 impl Alone {
+    /// Waits for the lock, and at most for so long.
+    ///
+    /// # Errors
+    /// As [`Self::take`].
+    pub fn wait(path: &Path, patience: Duration) -> Result<Turn, NoLock> {
+        let begun = Instant::now();
+        loop {
+            match Self::take(path)? {
+                Turn::Of(_who) if begun.elapsed() < patience => thread::sleep(LOOK_EVERY),
+                turn @ (Turn::Mine(_) | Turn::Of(_)) => return Ok(turn),
+            }
+        }
+    }
+
     /// Takes the lock if nobody has it. The folder of the file must be there.
     ///
     /// # Errors
