@@ -24,6 +24,7 @@ use super::words::{
 use super::{Admin, report};
 use crate::answer::Reply;
 use crate::cluster::Drained;
+use crate::keys::Reloaded;
 use crate::sign::Prove;
 
 /// Binds the socket, readable and writable by this user alone.
@@ -162,9 +163,10 @@ async fn reload(
     Json(Reload { forgive }): Json<Reload>,
 ) -> Result<Json<Loaded>, No> {
     let keyring = Arc::clone(&admin.keyring);
-    // Each key takes some tens of milliseconds of pure computing.
-    let reloaded = tokio::task::spawn_blocking(move || keyring.reload(forgive)).await;
-    reloaded.map_err(|ended| {
+    let within = admin.times.operator_deadline;
+    // Each key takes some tens of milliseconds of pure computing, and each token is waited for.
+    let reloaded = tokio::task::spawn_blocking(move || keyring.reload(forgive, within)).await;
+    let Reloaded { troubles, remarks } = reloaded.map_err(|ended| {
         No::new(
             StatusCode::INTERNAL_SERVER_ERROR,
             format!("reading the keys ended: {ended}"),
@@ -172,6 +174,8 @@ async fn reload(
     })??;
     Ok(Json(Loaded {
         keys: admin.keyring.public_keys(),
+        troubles,
+        remarks,
     }))
 }
 

@@ -12,6 +12,7 @@ mod memory;
 mod opening;
 pub mod password;
 pub mod pin;
+mod reload;
 pub mod sealed;
 pub mod token;
 mod vault;
@@ -25,6 +26,7 @@ use tezos::{PublicKey, PublicKeyHash};
 
 pub use fault::{KeyFault, KeyFaults};
 pub use keyring::Keyring;
+pub use reload::Reloaded;
 
 /// One secret key, wherever it lives.
 pub trait Signer: Send + Sync {
