@@ -16,12 +16,13 @@ use tokio::net::UnixListener;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use super::holdings::{AskHoldings, Holdings};
 use super::marks::Marks;
 use super::trouble::No;
 use super::words::{
     AskDrained, AskProof, Form, Formed, KeyReports, Loaded, Proof, Propose, Reload, Status,
 };
-use super::{Admin, report};
+use super::{Admin, holdings, report};
 use crate::answer::Reply;
 use crate::cluster::Drained;
 use crate::keys::Reloaded;
@@ -60,6 +61,7 @@ pub async fn serve(
         .route("/keys", get(keys))
         .route("/marks", get(marks))
         .route("/keys/reload", post(reload))
+        .route("/keys/holdings", post(every_holding))
         .route("/keys/prove", post(prove))
         .route("/commands", post(propose))
         .route("/drained", post(drained))
@@ -121,6 +123,9 @@ async fn propose(
     if admin.cluster.ledger().is_none() {
         return Err(No::unformed());
     }
+    holdings::may_release_so(&admin, &command)
+        .await
+        .map_err(|what| No::new(StatusCode::CONFLICT, what))?;
     let words = command.to_string();
     let committed = admin.cluster.propose(command, admin.deadline()).await?;
     tracing::info!(
@@ -177,6 +182,13 @@ async fn reload(
         troubles,
         remarks,
     }))
+}
+
+async fn every_holding(
+    State(admin): State<Arc<Admin>>,
+    Json(AskHoldings { keys }): Json<AskHoldings>,
+) -> Json<Vec<Holdings>> {
+    Json(holdings::everywhere(&admin, &keys).await)
 }
 
 async fn prove(
