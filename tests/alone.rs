@@ -1,5 +1,6 @@
 //! One node that does not run, with a token of SoftHSM.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
@@ -7,6 +8,7 @@ use std::process::Stdio;
 
 use hsm::Pin;
 use hsm::parent::{Launch, initialise};
+use shim_orders::Orders;
 use tempfile::TempDir;
 use tezos::SecretKey;
 use tokio::io::AsyncWriteExt as _;
@@ -20,6 +22,8 @@ pub(crate) const PIN: &str = "a-pin-of-the-user";
 pub(crate) struct Alone {
     dir: TempDir,
     module: PathBuf,
+    /// Variables of the module.
+    environment: BTreeMap<String, String>,
 }
 
 /// How a command ended, and what it said.
@@ -35,6 +39,7 @@ impl Alone {
         let alone = Self {
             dir: folder(),
             module: softhsm()?,
+            environment: BTreeMap::new(),
         };
         alone.initialise("one").await;
         alone.write("pin", PIN);
@@ -43,6 +48,18 @@ impl Alone {
         let made = alone.run(&["init"], "").await;
         assert_eq!(made.exit, 0, "{made:?}");
         Some(alone)
+    }
+
+    /// Puts the shim before the module, from the next command on.
+    pub(crate) fn shim(&mut self) -> Orders {
+        let orders = Orders::new(self.path("orders"));
+        for (name, value) in orders.environment(&self.module) {
+            let value = value.into_string().unwrap();
+            self.environment.insert(name.to_owned(), value);
+        }
+        self.module = shim_orders::shim().unwrap();
+        self.configure("one");
+        orders
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
@@ -57,11 +74,17 @@ impl Alone {
     /// A configuration with a key folder, a token, and sealed files.
     pub(crate) fn configure(&self, token: &str) {
         let module = self.module.display();
-        let conf = self.path("softhsm2.conf");
+        let conf = self.path("softhsm2.conf").display().to_string();
+        let mut environment = self.environment.clone();
+        environment.insert("SOFTHSM2_CONF".to_owned(), conf);
+        let environment: Vec<String> = environment
+            .iter()
+            .map(|(name, value)| format!("{name} = {value:?}"))
+            .collect();
         let token = format!(
             "module = \"{module}\"\ntoken = \"{token}\"\npin_file = \"pin\"\nenvironment = {{ \
-             SOFTHSM2_CONF = \"{}\" }}\n",
-            conf.display()
+             {} }}\n",
+            environment.join(", ")
         );
         let text = format!(
             "data_dir = \"data\"\n[peers]\nlisten = \"127.0.0.1:7101\"\n[[keys]]\nbackend = \

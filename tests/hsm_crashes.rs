@@ -47,24 +47,68 @@ async fn the_same_holds_while_one_node_still_has_the_keys_in_files() {
     every_point(&mut shimmed).await;
 }
 
-/// The reverse: keys that are enrolled `after_commit` are not served by a token, which would sign a
-/// retry differently; the nodes with files lead and sign.
+/// The words that release a key after the commit.
+fn after_commit(hash: &str) -> [&str; 6] {
+    ["key", "edit", hash, "--release", "after-commit", "--yes"]
+}
+
+/// The reverse: a token would sign a retry differently, so no key that some node has in a token is
+/// released after the commit, whichever node is asked (R31).
+#[tokio::test]
+async fn r31_a_key_in_a_token_of_some_node_is_not_released_after_the_commit() {
+    let settings = Settings::default();
+    let shimmed = Shimmed::with(&[1], &CURVES, "after-record", settings).await;
+    let world = &shimmed.world;
+    for curve in CURVES {
+        let key = world.key(curve);
+        let (hash, public_key) = (key.hash().to_string(), key.to_string());
+        let enrol = ["key", "enrol", &public_key, "--release", "after-commit"];
+        let enrol = [&enrol[..], &["--any-chain-from", "0", "--yes"]].concat();
+        for asked in [1, 2] {
+            for words in [&after_commit(&hash)[..], &enrol] {
+                let (done, said) = world.said(asked, words).await;
+                assert!(!done && said.contains("node 1 holds"), "{said}");
+                assert!(said.contains("--release after-record"), "{said}");
+            }
+        }
+    }
+}
+
+/// If a node comes to such a key all the same, it does not serve it: the nodes with files lead and
+/// sign, and it says why it does not.
 #[tokio::test]
 async fn a_token_does_not_serve_a_key_that_is_released_after_the_commit() {
     let settings = Settings::default();
-    let mut shimmed = Shimmed::with(&[1], &CURVES, "after-commit", settings).await;
+    let mut shimmed = Shimmed::with(&[1], &CURVES, "after-record", settings).await;
     let world = &mut shimmed.world;
-    wait_for("node 1's own word", PATIENCE, || async {
-        let status = world.cluster.status(1).await.unwrap();
-        let own = status.nodes.into_iter().find(|node| node.id == 1).unwrap();
-        let told = own.can_sign.len() == CURVES.len();
-        match told && own.can_sign.values().all(|able| !able) {
-            true => Ok(()),
-            false => Err(format!("{own:?}")),
-        }
-    })
-    .await
-    .unwrap();
+    let hashes: Vec<String> = CURVES
+        .iter()
+        .map(|curve| world.key(*curve).hash().to_string())
+        .collect();
+    // Nobody knows what is in a token that is away.
+    world.pull(1, true);
+    let (done, said) = world.said(1, &["key", "reload"]).await;
+    assert!(!done && said.contains("no key of the token"), "{said}");
+    for hash in &hashes {
+        world.quorate(2, &after_commit(hash)).await;
+    }
+    world.pull(1, false);
+    // It returns when the token is open.
+    let (done, said) = world.said(1, &["key", "reload"]).await;
+    assert!(done && said.contains("3 keys are loaded"), "{said}");
+    for asked in [1, 2] {
+        let compared = || async {
+            let (done, said) = world.said(asked, &["key", "compare"]).await;
+            let why = "  node 1: ".to_owned() + &hashes[0] + " is enrolled after_commit";
+            match !done && said.contains(&why) && said.contains("node 2 can sign") {
+                true => Ok(()),
+                false => Err(said),
+            }
+        };
+        wait_for("the reason of node 1", PATIENCE, compared)
+            .await
+            .unwrap();
+    }
     let elsewhere = wait_for("a leader that can sign", PATIENCE, || async {
         match world.leader().await {
             1 => Err("a node that can sign nothing leads".to_owned()),

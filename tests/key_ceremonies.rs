@@ -124,6 +124,18 @@ async fn a_file_of_another_node_refuses_its_own_key(
         !compared.status.success() && rows.contains("node 2 cannot sign"),
         "{rows}"
     );
+    // By its own reason, whichever node is asked.
+    let compared = || async {
+        let (_done, said) = world.said(1, &["key", "compare"]).await;
+        let file = format!("{}.sealed cannot be opened", companion.hash());
+        match said.contains("  node 2: ") && said.contains(&file) {
+            true => Ok(()),
+            false => Err(said),
+        }
+    };
+    wait_for("the reason of node 2", PATIENCE, compared)
+        .await
+        .unwrap();
 }
 
 /// R28: an HSM that comes up after the node does not need anybody to say so.

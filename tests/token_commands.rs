@@ -4,9 +4,10 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
+use shim_orders::{Act, Order};
 use tezos::{Curve, SecretKey};
 
-use crate::alone::{Alone, PIN};
+use crate::alone::{Alone, PIN, Said};
 
 fn spelt(secret: &SecretKey) -> String {
     format!("unencrypted:{}\n", &*secret.reveal())
@@ -35,6 +36,23 @@ async fn a_pin_that_was_refused_is_not_tried_again_by_a_command_either() {
     let right = node.run(&generate, "").await;
     assert_eq!(right.exit, 0, "{right:?}");
     assert!(right.out.starts_with("tz3"), "{right:?}");
+}
+
+/// R28: a token locks for good after a few wrong PINs.
+#[tokio::test]
+async fn r28_commands_that_run_at_once_with_a_wrong_pin_spend_one_try() {
+    let Some(node) = Alone::new().await else {
+        return;
+    };
+    node.write("pin", "another");
+    let generate = ["key", "generate", "p256", "--source", "2"];
+    let run = || node.run(&generate, "");
+    let all = tokio::join!(run(), run(), run(), run());
+    let said: [Said; 4] = all.into();
+    let tried = said.iter().filter(|said| said.err.contains("CKR_"));
+    assert_eq!(tried.count(), 1, "{said:?}");
+    let refused = |said: &Said| said.exit == 77 && said.out.is_empty();
+    assert!(said.iter().all(refused), "{said:?}");
 }
 
 #[tokio::test]
@@ -72,6 +90,65 @@ async fn a_sealed_file_is_replaced_only_by_the_secret_that_it_opens_to() {
     assert_eq!(refused.exit, 1, "{refused:?}");
     assert!(refused.err.contains("move it away"), "{refused:?}");
     assert_eq!(read(&path), altered);
+}
+
+#[tokio::test]
+async fn a_sealed_file_stays_as_it_was_if_the_token_does_not_open_what_it_seals_now() {
+    let Some(mut node) = Alone::new().await else {
+        return;
+    };
+    let secret = SecretKey::generate(Curve::Bls12_381).unwrap();
+    let first = node.run(&["key", "seal"], &spelt(&secret)).await;
+    assert_eq!(first.exit, 0, "{first:?}");
+    let before = read(&node.sealed(&secret));
+    // What is there opens, and then what is new does not.
+    let mut order = Order::new("C_Decrypt", Act::Return("CKR_GENERAL_ERROR".into()));
+    order.skip = 1;
+    let orders = node.shim();
+    orders.give("unsealed", &order);
+    let refused = node.run(&["key", "seal"], &spelt(&secret)).await;
+    assert!(orders.used("unsealed") > 0, "{refused:?}");
+    assert_eq!(refused.exit, 1, "{refused:?}");
+    assert!(refused.err.contains("nothing was written"), "{refused:?}");
+    assert_eq!(read(&node.sealed(&secret)), before);
+}
+
+#[tokio::test]
+async fn two_first_seals_at_once_make_one_sealing_key() {
+    let Some(node) = Alone::new().await else {
+        return;
+    };
+    let secrets = [Curve::Bls12_381, Curve::Ed25519, Curve::P256];
+    let secrets = secrets.map(|curve| SecretKey::generate(curve).unwrap());
+    let [one, two, three] = secrets.each_ref().map(spelt);
+    let seal = |input| node.run(&["key", "seal"], input);
+    let all: [Said; 3] = tokio::join!(seal(&one), seal(&two), seal(&three)).into();
+    assert!(all.iter().all(|said| said.exit == 0), "{all:?}");
+    let made = all.iter().filter(|said| said.err.contains("made the AES"));
+    assert_eq!(made.count(), 1, "{all:?}");
+    // Of two keys of that name none would open anything.
+    let again = node.run(&["key", "seal"], &one).await;
+    assert_eq!(again.exit, 0, "{again:?}");
+}
+
+#[tokio::test]
+async fn an_import_that_was_killed_half_way_is_finished_by_the_same_command() {
+    let Some(mut node) = Alone::new().await else {
+        return;
+    };
+    let orders = node.shim();
+    let mut order = Order::new("C_CreateObject", Act::Crash).times(1);
+    order.skip = 1;
+    orders.give("death", &order);
+    let secret = SecretKey::generate(Curve::Ed25519).unwrap();
+    let import = ["key", "import", "--source", "2", "--label", "baker"];
+    let died = node.run(&import, &spelt(&secret)).await;
+    assert_eq!(died.exit, 74, "{died:?}");
+    orders.withdraw("death");
+    let again = node.run(&import, &spelt(&secret)).await;
+    assert_eq!(again.exit, 0, "{again:?}");
+    let hash = secret.public_key().hash().to_string();
+    assert!(again.out.starts_with(&hash), "{again:?}");
 }
 
 #[tokio::test]

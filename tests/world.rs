@@ -184,6 +184,24 @@ impl World {
         done.unwrap_or_else(|fault| panic!("{fault}"))
     }
 
+    /// Whether a command against one node did what it should, and all that it said.
+    pub(crate) async fn said(&self, id: u64, words: &[&str]) -> (bool, String) {
+        let mut nodes = self.cluster.nodes().iter();
+        let config = nodes.find(|node| node.id() == id).unwrap().config();
+        let mut command = tokio::process::Command::new(quorate());
+        let done = command.args(words).arg("--config").arg(config).output();
+        let done = done.await.unwrap();
+        let said = [done.stdout, done.stderr].concat();
+        (done.status.success(), String::from_utf8(said).unwrap())
+    }
+
+    /// Takes the token of a node away, or brings it back.
+    pub(crate) fn pull(&self, id: u64, away: bool) {
+        let mut nodes = self.cluster.nodes().iter();
+        let node = nodes.find(|node| node.id() == id).unwrap();
+        node::dev::token::pull(node, away).unwrap();
+    }
+
     /// Waits until a node's mark of this key and kind has reached a slot.
     pub(crate) async fn marked(&self, id: u64, key: &PublicKey, kind: Kind, slot: Slot) {
         let look = || async {

@@ -24,7 +24,8 @@ pub(crate) enum Step {
         name: KeyName,
         copyable: bool,
     },
-    /// Bring in the secret of this public key; the bytes are the secret.
+    /// Bring in the secret of this public key, or finish what an import of it began under that name;
+    /// the bytes are the secret.
     Import {
         public_key: PublicKey,
         name: KeyName,
@@ -60,6 +61,8 @@ pub(crate) enum Outcome {
     Token(Token),
     /// The key that was made, received, or closed.
     Key(PublicKey),
+    /// The key that was brought in, and what the token calls it.
+    Named(KeyName, PublicKey),
     /// The request.
     Request(Request),
     /// The key on its way.

@@ -14,13 +14,13 @@
 //! the node asks with the digest of what its grant owns, and verifies what comes back.
 
 mod ceremony;
+mod challenge;
 pub mod child;
 mod ckr;
 mod curve;
 mod name;
 pub mod parent;
 mod pin;
-mod proof;
 mod trouble;
 mod uri;
 mod wire;

@@ -13,6 +13,8 @@ mod copying;
 mod durability;
 #[path = "ceremony/generation.rs"]
 mod generation;
+#[path = "ceremony/importing.rs"]
+mod importing;
 #[path = "ceremony/initialisation.rs"]
 mod initialisation;
 #[path = "ceremony/pins.rs"]

@@ -11,6 +11,7 @@
 mod token;
 
 use std::path::Path;
+use std::time::Duration;
 
 use hsm::KeyName;
 use hsm::parent::Wanted;
@@ -205,4 +206,26 @@ fn copy(from: &Path, to: &Path) {
         .args([from, to])
         .status();
     assert!(copied.unwrap().success());
+}
+
+/// Whoever asks for a look is answered when the standing says what came of it, and not before.
+#[tokio::test(flavor = "multi_thread")]
+async fn r28_a_look_is_answered_once_its_outcome_is_told() {
+    let Some(token) = Token::new() else { return };
+    let module = token.ready().await;
+    let look = async |what: &str| {
+        let told = module.look_again();
+        let told = tokio::task::spawn_blocking(move || told.recv_timeout(Duration::from_secs(20)));
+        told.await.unwrap().expect(what);
+        module.standing().borrow().clone()
+    };
+    assert_eq!(look("all is well").await.keys.len(), 3);
+    token.delete(1);
+    let without = look("a key is gone").await;
+    assert_eq!((without.keys.len(), without.refused.len()), (2, 1));
+    token.take_away();
+    assert!(look("the token is away").await.trouble.is_some());
+    token.bring_back();
+    let back = look("the token is back").await;
+    assert_eq!((back.trouble, back.keys.len()), (None, 2));
 }

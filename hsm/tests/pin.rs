@@ -186,3 +186,19 @@ async fn r28_a_pin_whose_login_fails_unclearly_is_tried_three_times_and_no_more(
     well(&module).await;
     assert_eq!(token.orders.calls("C_Login"), 4);
 }
+
+/// A process that hangs in its login holds up nobody for ever, and no PIN is tried beside it.
+#[tokio::test(flavor = "multi_thread")]
+async fn r28_no_pin_is_tried_beside_another_process_that_tries_one_and_it_is_named() {
+    let Some(token) = Token::new() else { return };
+    token.guard.elsewhere(Some("process 4711"));
+    let mut place = token.place();
+    place.within.connect = Duration::from_secs(1);
+    let module = token.start_at(place);
+    let standing = trouble(&module, "process 4711 has been logging in").await;
+    assert_eq!(standing.trouble.unwrap().kind, TroubleKind::Late);
+    assert_eq!(token.orders.calls("C_Login"), 0);
+    token.guard.elsewhere(None);
+    well(&module).await;
+    assert_eq!(token.orders.calls("C_Login"), 1);
+}

@@ -190,6 +190,7 @@ fn serve(
         ability: ability.subscribe(),
         prove,
     });
+    admin::answer_peers(&answering);
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
         signer = %config.signer.listen,

@@ -5,7 +5,7 @@ use cryptoki::session::Session;
 use zeroize::Zeroizing;
 
 use super::session::Holder;
-use super::{Given, copying, generation, initialisation, sealing};
+use super::{Given, copying, generation, importing, initialisation, sealing};
 use crate::ceremony::{Outcome, Step};
 use crate::wire::Said;
 use crate::{KeyName, Trouble, TroubleKind};
@@ -28,8 +28,8 @@ pub(super) fn perform(holder: &Holder, step: Step, bytes: &[u8]) -> Result<Given
             copyable,
         )?),
         Step::Import { public_key, name } => {
-            generation::import(&holder.writing()?, &public_key, bytes, &name)?;
-            Outcome::Key(public_key)
+            let name = importing::import(&holder.writing()?, &public_key, bytes, &name)?;
+            Outcome::Named(name, public_key)
         }
         Step::Request => Outcome::Request(copying::request(&holder.writing()?)?),
         Step::Send { request, name } => {

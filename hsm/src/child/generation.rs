@@ -1,4 +1,4 @@
-//! New keys: made in the token, or brought in.
+//! New keys, made in the token.
 //!
 //! Sources: PKCS#11 v2.40 mechanisms, sections 2.3.3 to 2.3.5 (`CKM_EC_KEY_PAIR_GEN`); v3.0, section
 //! 2.3.10 (`CKM_EC_EDWARDS_KEY_PAIR_GEN`).
@@ -34,34 +34,6 @@ pub(super) fn generate(
     clean(session, made, &[private, public])
 }
 
-/// Brings a secret into the token, not extractable, and has it prove itself. An Ed25519 secret is its
-/// seed (RFC 8032), an ECDSA one its scalar, big-endian.
-///
-/// # Errors
-/// If the name is taken, or the token cannot; then nothing is left behind.
-pub(super) fn import(
-    session: &Session,
-    public_key: &PublicKey,
-    secret: &[u8],
-    name: &KeyName,
-) -> Result<(), Trouble> {
-    ceremony::free(session, name)?;
-    let curve = public_key.curve();
-    let mut private = private_half(name, false);
-    private.push(Attribute::Class(ObjectClass::PRIVATE_KEY));
-    private.push(Attribute::KeyType(kind(curve)));
-    private.push(Attribute::EcParams(params(curve)?.to_vec()));
-    private.push(Attribute::Value(secret.to_vec()));
-    let made = session.create_object(&private);
-    // The copy that was made for the call; the frame clears its own.
-    for attribute in &mut private {
-        if let Attribute::Value(value) = attribute {
-            zeroize::Zeroize::zeroize(value);
-        }
-    }
-    finish(session, made?, public_key, name)
-}
-
 /// Puts the public object beside a private one, and lets the pair stay only if it signs for
 /// `public_key`.
 pub(super) fn finish(
@@ -87,7 +59,8 @@ pub(super) fn finish(
     clean(session, made, &objects)
 }
 
-fn beside(
+/// Makes the public object of a private one.
+pub(super) fn beside(
     session: &Session,
     public_key: &PublicKey,
     name: &KeyName,
@@ -131,7 +104,7 @@ pub(super) fn kind(curve: Curve) -> KeyType {
     }
 }
 
-fn params(curve: Curve) -> Result<&'static [u8], Trouble> {
+pub(super) fn params(curve: Curve) -> Result<&'static [u8], Trouble> {
     curve::params(curve).ok_or_else(|| {
         Trouble::unfit(format!(
             "PKCS#11 knows no keys on {curve}: keep a tz4 key in a [[keys]] with backend = \"sealed\""

@@ -6,7 +6,7 @@ use cryptoki::object::{Attribute, AttributeType, KeyType, ObjectClass, ObjectHan
 use cryptoki::session::Session;
 use tezos::{Curve, PublicKey};
 
-use crate::proof::Challenge;
+use super::proof;
 use crate::wire::{Found, Key};
 use crate::{KeyName, Trouble, TroubleKind, curve};
 
@@ -15,6 +15,12 @@ use crate::{KeyName, Trouble, TroubleKind, curve};
 pub(super) struct Handle {
     object: ObjectHandle,
     curve: Curve,
+}
+
+impl Handle {
+    pub(super) const fn of(object: ObjectHandle, curve: Curve) -> Self {
+        Self { object, curve }
+    }
 }
 
 /// The wanted keys, or every usable one if none is named. A key that is of no use does not keep the
@@ -95,7 +101,10 @@ pub(super) fn only(session: &Session, name: &KeyName) -> Result<ObjectHandle, Tr
     the_one(session, name).flatten()
 }
 
-fn private_keys(session: &Session, name: &KeyName) -> Result<Vec<ObjectHandle>, Trouble> {
+pub(super) fn private_keys(
+    session: &Session,
+    name: &KeyName,
+) -> Result<Vec<ObjectHandle>, Trouble> {
     let mut all = Vec::new();
     for kind in [KeyType::EC, KeyType::EC_EDWARDS] {
         let mut template = vec![
@@ -139,35 +148,32 @@ fn usable(
     object: ObjectHandle,
     name: &KeyName,
 ) -> Result<(Handle, PublicKey), Trouble> {
-    let asks = session.get_attributes(object, &[AttributeType::AlwaysAuthenticate])?;
-    if asks.contains(&Attribute::AlwaysAuthenticate(true)) {
+    if asks_each_time(session, object)? {
         return Err(Trouble::unfit(format!(
             "the private {name} wants the PIN for each signature (CKA_ALWAYS_AUTHENTICATE): one \
              that is to sign by itself is made without that"
         )));
     }
     let public_key = public_key(session, object, name)?;
-    let handle = Handle {
-        object,
-        curve: public_key.curve(),
-    };
-    let challenge = Challenge::new()?;
-    let signed = sign(session, handle, challenge.digest().as_bytes())?;
-    // Of one key alone: the others go on.
-    let signature =
-        curve::signature(handle.curve, &signed).map_err(|trouble| Trouble::unfit(trouble.what))?;
-    if challenge.is_met(&public_key, &signature) {
-        return Ok((handle, public_key));
+    let handle = Handle::of(object, public_key.curve());
+    match proof::signs_for(session, handle, &public_key)? {
+        true => Ok((handle, public_key)),
+        false => Err(Trouble::unfit(format!(
+            "the private {name} does not sign for the public key beside it ({})",
+            public_key.hash()
+        ))),
     }
-    Err(Trouble::unfit(format!(
-        "the private {name} does not sign for the public key beside it ({})",
-        public_key.hash()
-    )))
+}
+
+/// Whether a key wants the PIN for each signature.
+pub(super) fn asks_each_time(session: &Session, object: ObjectHandle) -> Result<bool, Trouble> {
+    let asks = session.get_attributes(object, &[AttributeType::AlwaysAuthenticate])?;
+    Ok(asks.contains(&Attribute::AlwaysAuthenticate(true)))
 }
 
 /// The public half: from the public key object of the same id or label, or from the private object
 /// itself, where some tokens keep it.
-fn public_key(
+pub(super) fn public_key(
     session: &Session,
     object: ObjectHandle,
     name: &KeyName,

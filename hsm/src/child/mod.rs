@@ -7,9 +7,11 @@
 mod ceremony;
 mod copying;
 mod generation;
+mod importing;
 mod initialisation;
 mod key;
 mod privilege;
+mod proof;
 mod sealing;
 mod session;
 mod token;

@@ -88,18 +88,21 @@ impl Ceremony {
         self.announce(name, key).await
     }
 
-    /// Brings a secret into the token, from where it cannot leave.
+    /// Brings a secret into the token, from where it cannot leave. An import of it under that name that
+    /// was killed half way is finished, and one that was not is found: then the name is the one that
+    /// the token has.
     ///
     /// # Errors
     /// If the name is taken, or the token takes no such key.
     pub async fn import(&mut self, secret: &SecretKey, name: &KeyName) -> Result<Made, Trouble> {
-        let name = whole(name)?;
         let step = Step::Import {
             public_key: secret.public_key().clone(),
             name: name.clone(),
         };
-        let key = self.key(step, secret.to_raw().as_slice()).await?;
-        self.announce(name, key).await
+        match self.ask(step, secret.to_raw().as_slice()).await? {
+            (Outcome::Named(name, key), _) => self.announce(name, key).await,
+            (other, _) => Err(another(other)),
+        }
     }
 
     /// Makes the pair that another token can send a key to.

@@ -1,14 +1,21 @@
 //! From a process to keys that sign: find the token, log in, find the keys. The same steps at the
 //! start, after a lost session, and in a fresh process.
 
+use std::fmt::Debug;
 use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use super::memory::Memory;
 use super::process::Process;
 use super::turn::turn;
-use super::{Place, SharedGuard};
+use super::{Hold, Place, SharedGuard};
 use crate::wire::{Ask, Found, PinState, Said, Token};
 use crate::{KeyName, Pin, Trouble, TroubleKind};
+
+/// How often a token is looked at that another process is logging in to.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 /// Takes all steps in `process`, and if that does not help in a fresh one.
 ///
@@ -79,6 +86,8 @@ pub(super) async fn log_in(
     };
     let turn = turn(&token);
     let mut doubt = turn.lock().await;
+    // Until the end, so that what this process learns of the PIN is known to the next one.
+    let _hold = hold(guard, &token, place.within.connect).await?;
     let pin = may_try(guard, &token).await?;
     doubt.may_try(&pin, &token)?;
     match process
@@ -95,7 +104,42 @@ pub(super) async fn log_in(
             doubt.clear();
             Err(remember(guard, token, pin, trouble).await)
         }
-        Err(trouble) => Err(trouble),
+        Err(trouble) => {
+            // It may be at work still: it ends before another process has its turn.
+            process.kill();
+            Err(trouble)
+        }
+    }
+}
+
+/// Waits until no other process of this node tries a PIN on the token. One that hangs in its login is
+/// not waited for longer than twice the time that a login has.
+async fn hold(
+    guard: &SharedGuard,
+    token: &Token,
+    connect: Duration,
+) -> Result<Box<dyn Debug + Send>, Trouble> {
+    let patience = connect.saturating_mul(2);
+    let now = Instant::now();
+    let until = now.checked_add(patience).unwrap_or(now);
+    loop {
+        let (guard, seen) = (Arc::clone(guard), token.clone());
+        let asked = tokio::task::spawn_blocking(move || guard.hold(&seen)).await;
+        let asked = asked.map_err(|ended| ended.to_string()).flatten();
+        match asked {
+            Ok(Hold::Here(held)) => return Ok(held),
+            Ok(Hold::Elsewhere(who)) if Instant::now() >= until => {
+                let Token { label, serial, .. } = token;
+                let what = format!(
+                    "{who} has been logging in to token {label:?} (serial {serial}) for {patience:?}, and \
+                     two at once could spend two tries of one wrong PIN, so none was tried: wait for \
+                     that process or end it, then ask again"
+                );
+                return Err(Trouble::new(TroubleKind::Late, what));
+            }
+            Ok(Hold::Elsewhere(_who)) => tokio::time::sleep(LOOK_EVERY).await,
+            Err(what) => return Err(Trouble::new(TroubleKind::PinBarred, what)),
+        }
     }
 }
 

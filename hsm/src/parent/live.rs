@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use super::Within;
 use super::connection::unfitting;
 use super::process::Process;
-use crate::proof::Challenge;
+use crate::challenge::Challenge;
 use crate::wire::{Ask, Key, Said, Token, at_once};
 use crate::{Trouble, TroubleKind, curve};
 

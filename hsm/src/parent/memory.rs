@@ -3,20 +3,22 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::turn::forget_doubts;
-use super::{PinGuard, SharedGuard};
+use super::{Hold, PinGuard, SharedGuard};
 use crate::{Pin, Token};
 
-/// The guard of a module, with a memory: a PIN that was refused is not tried again by this process
-/// even if the disk did not take that down.
+/// A guard with a memory: a PIN that was refused is not tried again by this process even if the disk
+/// did not take that down. Whoever opens a token more than once needs one.
 #[derive(Debug)]
-pub(super) struct Memory {
+pub struct Memory {
     guard: SharedGuard,
     refused: Mutex<Vec<(String, Pin)>>,
     last: Mutex<Option<Pin>>,
 }
 
 impl Memory {
-    pub(super) fn of(guard: SharedGuard) -> Self {
+    /// A guard, with nothing remembered yet.
+    #[must_use]
+    pub fn of(guard: SharedGuard) -> Self {
         Self {
             guard,
             refused: Mutex::default(),
@@ -49,6 +51,14 @@ impl PinGuard for Memory {
             *lock(&self.last) = None;
         }
         rejected
+    }
+
+    fn hold(&self, token: &Token) -> Result<Hold, String> {
+        let hold = self.guard.hold(token);
+        if hold.is_err() {
+            *lock(&self.last) = None;
+        }
+        hold
     }
 
     fn reject(&self, token: &Token, pin: &Pin) -> Result<(), String> {

@@ -16,6 +16,7 @@ mod watching;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
+use std::fmt::Debug;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,6 +28,7 @@ use crate::{KeyName, Pin, Token, TokenName};
 pub use ceremony::{Ceremony, Made};
 pub use durability::Files;
 pub use initialisation::initialise;
+pub use memory::Memory;
 pub use module::Module;
 pub use standing::{Refused, Standing};
 pub use turn::forget_doubts;
@@ -83,7 +85,7 @@ pub struct Within {
 }
 
 /// Where the PIN is, and what is known of it. Called on a thread that may block.
-pub trait PinGuard: std::fmt::Debug + Send + Sync {
+pub trait PinGuard: Debug + Send + Sync {
     /// Reads the PIN from its source.
     ///
     /// # Errors
@@ -96,6 +98,14 @@ pub trait PinGuard: std::fmt::Debug + Send + Sync {
     /// If that is not known: then the PIN is not tried.
     fn was_rejected(&self, token: &Token, pin: &Pin) -> Result<bool, String>;
 
+    /// Keeps every other process of this node from trying a PIN on this token, if none does just now.
+    /// Asked before [`Self::was_rejected`], and held until after [`Self::reject`]: else several
+    /// processes with one wrong PIN spend a try each.
+    ///
+    /// # Errors
+    /// If that is not known: then no PIN is tried.
+    fn hold(&self, token: &Token) -> Result<Hold, String>;
+
     /// Remembers, durably, that this token has refused this PIN.
     ///
     /// # Errors
@@ -107,6 +117,15 @@ pub trait PinGuard: std::fmt::Debug + Send + Sync {
     /// # Errors
     /// If it cannot.
     fn forgive(&self) -> Result<(), String>;
+}
+
+/// Whether a PIN may be tried on a token now.
+#[derive(Debug)]
+pub enum Hold {
+    /// It may, until what is in here is dropped: nobody else does meanwhile.
+    Here(Box<dyn Debug + Send>),
+    /// Somebody else is at it: who, in words.
+    Elsewhere(String),
 }
 
 /// A guard that is shared.

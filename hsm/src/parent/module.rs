@@ -1,7 +1,7 @@
 //! One module, as the rest of the node has it.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc as answers};
 
 use tezos::{PublicKeyHash, Signature};
 use tokio::sync::{mpsc, watch};
@@ -143,20 +143,30 @@ impl Module {
     }
 
     /// Looks again at once: for a PIN that was refused and is right now, or a key that is new. An
-    /// operator says that it is worth a try.
+    /// operator says that it is worth a try. The answer is as that of [`Self::look_again`].
     ///
     /// # Errors
     /// If what was remembered cannot be forgotten.
-    pub fn retry(&self) -> Result<(), String> {
-        self.memory.forgive()?;
-        self.orders.send(Order::Retry).ok();
-        Ok(())
+    pub fn retry(&self) -> Result<answers::Receiver<()>, String> {
+        self.forgive()?;
+        Ok(self.look_again())
     }
 
-    /// Looks for keys again, also for ones that came since; a token that signs goes on signing.
-    pub fn look_again(&self) {
+    /// Forgets that a PIN was refused; it is tried at the next look.
+    ///
+    /// # Errors
+    /// If what was remembered cannot be forgotten.
+    pub fn forgive(&self) -> Result<(), String> {
+        self.memory.forgive()
+    }
+
+    /// Looks for keys again, also for ones that came since; a token that signs goes on signing. Once
+    /// [`Self::standing`] says what came of it, something is received.
+    pub fn look_again(&self) -> answers::Receiver<()> {
+        let (done, told) = answers::channel();
         // The task ends only with this handle.
-        self.orders.send(Order::Retry).ok();
+        self.orders.send(Order::Retry(done)).ok();
+        told
     }
 
     fn signed(&self) -> MutexGuard<'_, BTreeMap<PublicKeyHash, u64>> {

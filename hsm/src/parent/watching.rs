@@ -8,7 +8,8 @@
 //!           └── any other trouble: the process is killed; again after a pause ◄────┘
 //! ```
 
-use std::sync::Arc;
+use std::mem;
+use std::sync::{Arc, mpsc as answers};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
@@ -41,8 +42,8 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 pub(super) enum Order {
     /// The connection of this number is in trouble.
     Heal(u64, Trouble),
-    /// An operator wants a look.
-    Retry,
+    /// An operator wants a look, and to hear when what came of it is told.
+    Retry(answers::Sender<()>),
 }
 
 /// The task that keeps one connection.
@@ -57,6 +58,8 @@ pub(super) struct Watching {
     /// When the last trouble is told, if that was not yet done, and what it is.
     tell_at: Instant,
     last: Trouble,
+    /// Who hears when it is told how the token stands now.
+    waiting: Vec<answers::Sender<()>>,
 }
 
 impl Watching {
@@ -77,6 +80,7 @@ impl Watching {
             number: 0,
             tell_at: Instant::now(),
             last: Trouble::new(TroubleKind::Process, "the module is being loaded"),
+            waiting: Vec::new(),
         }
     }
 
@@ -97,11 +101,15 @@ impl Watching {
                 if self.fail(&trouble) {
                     tracing::error!(module = %self.name(), %trouble, "cannot sign");
                 }
+                self.answer();
                 self.another_pin().await;
                 continue;
             }
-            if Instant::now() >= self.tell_at && self.fail(&trouble) {
-                tracing::warn!(module = %self.name(), %trouble, "cannot sign; trying again");
+            if Instant::now() >= self.tell_at {
+                if self.fail(&trouble) {
+                    tracing::warn!(module = %self.name(), %trouble, "cannot sign; trying again");
+                }
+                self.answer();
             }
             // An operator's word shortens the pause.
             drop(timeout(pause, self.retry()).await);
@@ -167,7 +175,8 @@ impl Watching {
                         Some(Order::Heal(about, trouble)) if about == live.number => return trouble,
                         // About an earlier connection.
                         Some(Order::Heal(..)) => {}
-                        Some(Order::Retry) => {
+                        Some(Order::Retry(done)) => {
+                            self.waiting.push(done);
                             let what = "an operator asked for a look";
                             return Trouble::new(TroubleKind::Session, what);
                         }
@@ -182,7 +191,7 @@ impl Watching {
         }
     }
 
-    fn tell(&self, live: &Arc<Live>, refused: Vec<Refused>) {
+    fn tell(&mut self, live: &Arc<Live>, refused: Vec<Refused>) {
         for refused in &refused {
             tracing::error!(
                 module = %self.name(), key = %refused.name, why = refused.why,
@@ -207,6 +216,14 @@ impl Watching {
             *standing = now;
             changed
         });
+        self.answer();
+    }
+
+    /// Whoever wanted a look has had it.
+    fn answer(&mut self) {
+        for done in mem::take(&mut self.waiting) {
+            done.send(()).ok();
+        }
     }
 
     /// Says that nothing can be signed now; whether that is news.
@@ -233,7 +250,7 @@ impl Watching {
     async fn retry(&mut self) {
         loop {
             match self.given.recv().await {
-                Some(Order::Retry) => return,
+                Some(Order::Retry(done)) => return self.waiting.push(done),
                 Some(Order::Heal(..)) => {}
                 None => std::future::pending().await,
             }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use hsm::parent::{Ceremony, Launch, PinGuard, Place, Within, initialise};
+use hsm::parent::{Ceremony, Hold, Launch, PinGuard, Place, Within, initialise};
 use hsm::{KeyName, Pin, Token, TokenName};
 use shim_orders::skip;
 use tempfile::TempDir;
@@ -30,6 +30,9 @@ impl PinGuard for Always {
     }
     fn was_rejected(&self, _token: &Token, _pin: &Pin) -> Result<bool, String> {
         Ok(false)
+    }
+    fn hold(&self, _token: &Token) -> Result<Hold, String> {
+        Ok(Hold::Here(Box::new(())))
     }
     fn reject(&self, _token: &Token, _pin: &Pin) -> Result<(), String> {
         Err("the PIN of a test is right".to_owned())

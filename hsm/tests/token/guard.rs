@@ -2,7 +2,7 @@
 
 use std::sync::Mutex;
 
-use hsm::parent::PinGuard;
+use hsm::parent::{Hold, PinGuard};
 use hsm::{Pin, Token};
 
 /// A PIN that can be changed, and what was rejected. A second module that is given the same guard
@@ -12,6 +12,7 @@ pub(crate) struct Guard {
     pin: Mutex<Option<Vec<u8>>>,
     rejected: Mutex<Vec<(String, Vec<u8>)>>,
     forgets: Mutex<bool>,
+    elsewhere: Mutex<Option<String>>,
 }
 
 impl Guard {
@@ -20,6 +21,7 @@ impl Guard {
             pin: Mutex::new(Some(pin.to_vec())),
             rejected: Mutex::default(),
             forgets: Mutex::default(),
+            elsewhere: Mutex::default(),
         }
     }
 
@@ -37,6 +39,11 @@ impl Guard {
         *self.forgets.lock().unwrap() = true;
     }
 
+    /// Another process tries a PIN from now on, or none.
+    pub(crate) fn elsewhere(&self, who: Option<&str>) {
+        *self.elsewhere.lock().unwrap() = who.map(str::to_owned);
+    }
+
     pub(crate) fn rejected(&self) -> usize {
         self.rejected.lock().unwrap().len()
     }
@@ -52,6 +59,13 @@ impl PinGuard for Guard {
     fn was_rejected(&self, token: &Token, pin: &Pin) -> Result<bool, String> {
         let known = (token.serial.clone(), pin.as_bytes().to_vec());
         Ok(self.rejected.lock().unwrap().contains(&known))
+    }
+
+    fn hold(&self, _token: &Token) -> Result<Hold, String> {
+        Ok(match self.elsewhere.lock().unwrap().clone() {
+            Some(who) => Hold::Elsewhere(who),
+            None => Hold::Here(Box::new(())),
+        })
     }
 
     fn reject(&self, token: &Token, pin: &Pin) -> Result<(), String> {

@@ -10,6 +10,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tezos::PublicKeyHash;
 
+use super::holdings::{AskHoldings, Holdings};
 use super::marks::Marks;
 use super::words::{
     AskDrained, AskProof, Form, Formed, KeyReports, Loaded, Proof, Propose, Reload, Status, Trouble,
@@ -125,12 +126,20 @@ impl AdminClient {
         self.post("/drained", &AskDrained { entry }).await
     }
 
-    /// Has the node open its key folders again.
+    /// Has the node open its key folders and tokens again.
     ///
     /// # Errors
     /// [`AdminError`].
     pub async fn reload(&self, forgive: bool) -> Result<Loaded, AdminError> {
         self.post("/keys/reload", &Reload { forgive }).await
+    }
+
+    /// What every node says of its secrets of these keys.
+    ///
+    /// # Errors
+    /// [`AdminError`].
+    pub async fn holdings(&self, keys: Vec<PublicKeyHash>) -> Result<Vec<Holdings>, AdminError> {
+        self.post("/keys/holdings", &AskHoldings { keys }).await
     }
 
     /// A proof of possession of a BLS key.

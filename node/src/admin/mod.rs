@@ -4,6 +4,7 @@
 //! leader from whichever node they are given to, one hop.
 
 mod client;
+mod holdings;
 mod marks;
 mod report;
 mod serve;
@@ -16,6 +17,7 @@ use futures_util::future::BoxFuture;
 use tokio::sync::watch;
 
 pub use client::{AdminClient, AdminError};
+pub use holdings::{AskHoldings, Holding, Holdings, answer_peers};
 pub use marks::{MARKS_FORMAT, MarkOut, MarkedKey, Marks};
 pub use serve::{bind, serve};
 pub use words::{

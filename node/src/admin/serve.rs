@@ -16,14 +16,16 @@ use tokio::net::UnixListener;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use super::holdings::{AskHoldings, Holdings};
 use super::marks::Marks;
 use super::trouble::No;
 use super::words::{
     AskDrained, AskProof, Form, Formed, KeyReports, Loaded, Proof, Propose, Reload, Status,
 };
-use super::{Admin, report};
+use super::{Admin, holdings, report};
 use crate::answer::Reply;
 use crate::cluster::Drained;
+use crate::keys::Reloaded;
 use crate::sign::Prove;
 
 /// Binds the socket, readable and writable by this user alone.
@@ -59,6 +61,7 @@ pub async fn serve(
         .route("/keys", get(keys))
         .route("/marks", get(marks))
         .route("/keys/reload", post(reload))
+        .route("/keys/holdings", post(every_holding))
         .route("/keys/prove", post(prove))
         .route("/commands", post(propose))
         .route("/drained", post(drained))
@@ -120,6 +123,9 @@ async fn propose(
     if admin.cluster.ledger().is_none() {
         return Err(No::unformed());
     }
+    holdings::may_release_so(&admin, &command)
+        .await
+        .map_err(|what| No::new(StatusCode::CONFLICT, what))?;
     let words = command.to_string();
     let committed = admin.cluster.propose(command, admin.deadline()).await?;
     tracing::info!(
@@ -162,9 +168,10 @@ async fn reload(
     Json(Reload { forgive }): Json<Reload>,
 ) -> Result<Json<Loaded>, No> {
     let keyring = Arc::clone(&admin.keyring);
-    // Each key takes some tens of milliseconds of pure computing.
-    let reloaded = tokio::task::spawn_blocking(move || keyring.reload(forgive)).await;
-    reloaded.map_err(|ended| {
+    let within = admin.times.operator_deadline;
+    // Each key takes some tens of milliseconds of pure computing, and each token is waited for.
+    let reloaded = tokio::task::spawn_blocking(move || keyring.reload(forgive, within)).await;
+    let Reloaded { troubles, remarks } = reloaded.map_err(|ended| {
         No::new(
             StatusCode::INTERNAL_SERVER_ERROR,
             format!("reading the keys ended: {ended}"),
@@ -172,7 +179,16 @@ async fn reload(
     })??;
     Ok(Json(Loaded {
         keys: admin.keyring.public_keys(),
+        troubles,
+        remarks,
     }))
+}
+
+async fn every_holding(
+    State(admin): State<Arc<Admin>>,
+    Json(AskHoldings { keys }): Json<AskHoldings>,
+) -> Json<Vec<Holdings>> {
+    Json(holdings::everywhere(&admin, &keys).await)
 }
 
 async fn prove(

@@ -128,6 +128,12 @@ pub(super) struct Reload {
 pub struct Loaded {
     /// Their public keys.
     pub keys: Vec<PublicKey>,
+    /// What keeps a configured source or key from being used.
+    #[serde(default)]
+    pub troubles: Vec<String>,
+    /// What else is of no use, and is configured nowhere.
+    #[serde(default)]
+    pub remarks: Vec<String>,
 }
 
 /// `POST /keys/prove`: a proof of possession.

@@ -18,6 +18,7 @@ use clap::Subcommand;
 use tezos::PublicKeyHash;
 
 use super::{Failure, screen, with_node};
+use crate::admin::Loaded;
 use crate::run::harden;
 
 #[derive(Debug, Subcommand)]
@@ -69,8 +70,7 @@ impl Command {
             Self::Compare(args) => args.run(file),
             Self::Reload => {
                 let loaded = with_node(file, |node| async move { Ok(node.reload(true).await?) })?;
-                screen::line(&format!("{} keys are loaded", loaded.keys.len()));
-                Ok(())
+                reloaded(&loaded)
             }
             Self::Enrol(args) => args.run(file),
             Self::Edit(args) => args.run(file),
@@ -84,5 +84,23 @@ impl Command {
                 Ok(())
             }
         }
+    }
+}
+
+/// Says what came of a reload.
+///
+/// # Errors
+/// If a source or a key of the configuration cannot be used.
+fn reloaded(loaded: &Loaded) -> Result<(), Failure> {
+    screen::line(&format!("{} keys are loaded", loaded.keys.len()));
+    for remark in &loaded.remarks {
+        screen::note(remark);
+    }
+    match loaded.troubles.as_slice() {
+        [] => Ok(()),
+        troubles => Err(Failure::failed(format!(
+            "{}\ncorrect that, then run `quorate key reload` again",
+            troubles.join("\n")
+        ))),
     }
 }

@@ -15,7 +15,7 @@ use super::opening::{Signers, open_all};
 use super::pin::PinSource;
 use super::token::{self, TokenSigner};
 use super::vault::Vault;
-use super::{KeyFault, KeyFaults, SignFailure, Signer};
+use super::{KeyFaults, SignFailure, Signer};
 use crate::config::{KeySource, TokenSource};
 
 /// All the secrets of this node.
@@ -114,27 +114,25 @@ impl Keyring {
         self.changes.subscribe()
     }
 
-    fn modules(&self) -> impl Iterator<Item = &Arc<Module>> {
+    pub(super) fn modules(&self) -> impl Iterator<Item = &Arc<Module>> {
         self.tokens
             .get()
             .into_iter()
             .flat_map(|tokens| &tokens.modules)
     }
 
-    fn vaults(&self) -> impl Iterator<Item = &Vault> {
+    pub(super) fn vaults(&self) -> impl Iterator<Item = &Vault> {
         self.tokens
             .get()
             .into_iter()
             .flat_map(|tokens| &tokens.vaults)
     }
 
-    /// Opens the sources again, for keys that came since. On a fault the old keys stay. With `forgive`
-    /// a PIN that was refused is tried once more. May block for some seconds, while sealed files are
-    /// opened.
+    /// Opens the files of the sources again. On a fault the old keys stay.
     ///
     /// # Errors
     /// Every fault at once; then nothing was touched.
-    pub fn reload(&self, forgive: bool) -> Result<(), KeyFaults> {
+    pub(super) fn open_files(&self) -> Result<(), KeyFaults> {
         if !self.sources.is_empty() {
             let signers = Arc::new(open_all(&self.sources)?);
             *self
@@ -142,18 +140,22 @@ impl Keyring {
                 .write()
                 .unwrap_or_else(std::sync::PoisonError::into_inner) = signers;
         }
-        for module in self.modules() {
-            match forgive {
-                true => module.retry().map_err(no_password)?,
-                false => module.look_again(),
-            }
-        }
-        for vault in self.vaults() {
-            vault.reload(forgive).map_err(no_password)?;
-        }
+        self.tell();
+        Ok(())
+    }
+
+    /// What this node can sign may have changed.
+    pub(super) fn tell(&self) {
         self.changes
             .send_modify(|count| *count = count.wrapping_add(1));
-        Ok(())
+    }
+
+    /// Whether a key signs the same message the same way each time.
+    ///
+    /// # Errors
+    /// [`SignFailure`]: no secret of it can be used now.
+    pub fn deterministic(&self, key: &PublicKeyHash) -> Result<bool, SignFailure> {
+        Ok(self.find(key)?.deterministic())
     }
 
     /// The signer of a key that is released in this mode.
@@ -238,8 +240,4 @@ fn tokens(sources: &[KeySource]) -> impl Iterator<Item = &TokenSource> {
         KeySource::Pkcs11(token) => Some(token),
         KeySource::File { .. } | KeySource::Sealed { .. } => None,
     })
-}
-
-fn no_password(what: String) -> KeyFaults {
-    KeyFaults(vec![KeyFault::NoPassword { what }])
 }

@@ -4,6 +4,7 @@
 //! **Invariant:** nothing here signs bytes for anybody: what takes a message and a key is private to
 //! the signer that took the message out of a grant or a permit.
 
+pub mod alone;
 mod fault;
 pub mod file;
 mod keyring;
@@ -11,6 +12,7 @@ mod memory;
 mod opening;
 pub mod password;
 pub mod pin;
+mod reload;
 pub mod sealed;
 pub mod token;
 mod vault;
@@ -24,6 +26,7 @@ use tezos::{PublicKey, PublicKeyHash};
 
 pub use fault::{KeyFault, KeyFaults};
 pub use keyring::Keyring;
+pub use reload::Reloaded;
 
 /// One secret key, wherever it lives.
 pub trait Signer: Send + Sync {

@@ -10,15 +10,17 @@ use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use hsm::parent::PinGuard;
+use hsm::parent::{Hold, PinGuard};
 use hsm::{Pin, Token};
 use raft_store::disk;
 use ring::pbkdf2;
 use serde::{Deserialize, Serialize};
 
+use super::alone::{Alone, Turn};
 use crate::config::PasswordSource;
 
-/// The folder in the data folder; one file a token in it.
+/// The folder in the data folder; for each token a file in it, and one that is locked while a process
+/// of this node tries a PIN.
 const FOLDER: &str = "refused-pins";
 
 /// OWASP's figure for PBKDF2-HMAC-SHA-256; some tenths of a second, once a connection to a token
@@ -33,15 +35,8 @@ const KEPT_MAX: usize = 16;
 pub struct PinSource {
     source: PasswordSource,
     folder: PathBuf,
-    /// The token that was last asked about, and what it refused in this process: what could not be
-    /// written down is remembered at least here.
-    seen: Mutex<Seen>,
-}
-
-#[derive(Debug, Default)]
-struct Seen {
-    token: Option<Token>,
-    refused: Vec<(String, Pin)>,
+    /// The token that was last asked about.
+    seen: Mutex<Option<Token>>,
 }
 
 /// The file of one token.
@@ -109,7 +104,7 @@ impl PinSource {
 
     fn note(&self, token: &Token) {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        seen.token = Some(token.clone());
+        *seen = Some(token.clone());
     }
 }
 
@@ -122,17 +117,23 @@ impl PinGuard for PinSource {
     fn was_rejected(&self, token: &Token, pin: &Pin) -> Result<bool, String> {
         self.note(token);
         let kept = self.kept(token)?;
-        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        let here = (token.serial.clone(), pin.clone());
-        Ok(seen.refused.contains(&here)
-            || kept.is_some_and(|kept| kept.refused.iter().any(|hashed| hashed.is(pin))))
+        Ok(kept.is_some_and(|kept| kept.refused.iter().any(|hashed| hashed.is(pin))))
+    }
+
+    fn hold(&self, token: &Token) -> Result<Hold, String> {
+        let barred = |what: String| format!("no PIN is tried: {what}");
+        if !self.folder.is_dir() {
+            disk::create_folder(&self.folder).map_err(|error| barred(error.to_string()))?;
+        }
+        let taken = Alone::take(&self.file(token).with_extension("lock"));
+        match taken.map_err(|fault| barred(fault.to_string()))? {
+            Turn::Mine(held) => Ok(Hold::Here(Box::new(held))),
+            Turn::Of(who) => Ok(Hold::Elsewhere(who)),
+        }
     }
 
     fn reject(&self, token: &Token, pin: &Pin) -> Result<(), String> {
         self.note(token);
-        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        seen.refused.push((token.serial.clone(), pin.clone()));
-        drop(seen);
         let mut kept = self.kept(token)?.unwrap_or_else(|| Kept {
             format: FORMAT,
             serial: token.serial.clone(),
@@ -149,9 +150,8 @@ impl PinGuard for PinSource {
     }
 
     fn forgive(&self) -> Result<(), String> {
-        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        seen.refused.clear();
-        let Some(token) = seen.token.clone() else {
+        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(token) = seen.clone() else {
             return Ok(());
         };
         drop(seen);
@@ -227,6 +227,23 @@ mod tests {
         assert_eq!(after.was_rejected(&one, &wrong), Ok(true));
         assert_eq!(after.was_rejected(&one, &right), Ok(false));
         assert_eq!(after.was_rejected(&other, &wrong), Ok(false));
+    }
+
+    /// R28: two files that are opened apart are as far apart in one process as in two.
+    #[test]
+    fn r28_one_process_at_a_time_tries_a_pin_on_a_token() {
+        let folder = tempfile::tempdir().unwrap();
+        let (node, command) = (source(folder.path()), source(folder.path()));
+        let held = node.hold(&token("1")).unwrap();
+        assert!(matches!(held, Hold::Here(_)));
+        let own = format!("process {}", std::process::id());
+        match command.hold(&token("1")).unwrap() {
+            Hold::Elsewhere(who) => assert_eq!(who, own),
+            Hold::Here(_) => panic!("two try a PIN at once"),
+        }
+        assert!(matches!(command.hold(&token("2")), Ok(Hold::Here(_))));
+        drop(held);
+        assert!(matches!(command.hold(&token("1")), Ok(Hold::Here(_))));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, mpsc as answers};
 use std::time::Duration;
 
-use hsm::parent::{Ceremony, PinGuard as _, Place};
+use hsm::parent::{Ceremony, Memory, PinGuard as _, Place, SharedGuard};
 use hsm::{Pin, Trouble, TroubleKind};
 use tezos::PublicKeyHash;
 use tokio::sync::{mpsc, watch};
@@ -28,9 +28,6 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// How soon files that did not open are tried again.
 const LOOK_AGAIN: Duration = Duration::from_secs(60);
 
-/// How long an operator waits for the files to be opened again.
-const RELOAD_WITHIN: Duration = Duration::from_secs(5);
-
 /// What is open, and what is not.
 #[derive(Clone, Default)]
 pub(super) struct Opened {
@@ -42,7 +39,8 @@ pub(super) struct Opened {
 
 /// One `[[keys]]` of sealed files. Dropping it ends the task.
 pub(super) struct Vault {
-    guard: Arc<PinSource>,
+    folder: PathBuf,
+    guard: Arc<Memory>,
     opened: watch::Receiver<Opened>,
     orders: mpsc::UnboundedSender<answers::Sender<()>>,
     task: JoinHandle<()>,
@@ -52,7 +50,7 @@ pub(super) struct Vault {
 struct Opening {
     folder: PathBuf,
     place: Place,
-    guard: Arc<PinSource>,
+    guard: Arc<Memory>,
     opened: watch::Sender<Opened>,
     changes: watch::Sender<u64>,
     orders: mpsc::UnboundedReceiver<answers::Sender<()>>,
@@ -66,7 +64,8 @@ impl Vault {
         guard: PinSource,
         changes: watch::Sender<u64>,
     ) -> Self {
-        let guard = Arc::new(guard);
+        // The token is opened again and again.
+        let guard = Arc::new(Memory::of(Arc::new(guard)));
         let (orders, given) = mpsc::unbounded_channel();
         let (told, opened) = watch::channel(Opened {
             troubles: vec!["the sealed files are being opened".to_owned()],
@@ -81,6 +80,7 @@ impl Vault {
             orders: given,
         };
         Self {
+            folder: folder.to_owned(),
             guard,
             opened,
             orders,
@@ -93,20 +93,25 @@ impl Vault {
         self.opened.borrow().clone()
     }
 
-    /// Opens the files again, with `forgive` with a PIN that was refused too, and waits a moment for
-    /// that.
+    /// Where the files are.
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Forgets that a PIN was refused: an operator says that it is worth a try.
     ///
     /// # Errors
-    /// If what was remembered of the PIN cannot be forgotten.
-    pub(super) fn reload(&self, forgive: bool) -> Result<(), String> {
-        if forgive {
-            self.guard.forgive()?;
-        }
+    /// If what was remembered of it cannot be forgotten.
+    pub(super) fn forgive(&self) -> Result<(), String> {
+        self.guard.forgive()
+    }
+
+    /// Opens the files again. Something is received once that was tried.
+    pub(super) fn look_again(&self) -> answers::Receiver<()> {
         let (done, told) = answers::channel();
         // The task ends only with this handle; and it goes on when nobody waits any more.
         self.orders.send(done).ok();
-        told.recv_timeout(RELOAD_WITHIN).ok();
-        Ok(())
+        told
     }
 }
 
@@ -123,7 +128,18 @@ impl Opening {
         loop {
             let pin = self.read_pin().await;
             let opened = self.open().await;
-            // Whoever waits is told how it went, whichever way.
+            if let Err(trouble) = &opened
+                && self.fail(trouble)
+            {
+                let folder = self.folder.display();
+                match trouble.is_about_the_pin() {
+                    true => tracing::error!(%folder, %trouble, "sealed keys stay closed"),
+                    false => {
+                        tracing::warn!(%folder, %trouble, "sealed keys stay closed; trying again");
+                    }
+                }
+            }
+            // Whoever waits finds how it went in what is told, whichever way.
             for done in waiting.drain(..) {
                 done.send(()).ok();
             }
@@ -138,21 +154,8 @@ impl Opening {
                     let order = timeout(LOOK_AGAIN, self.orders.recv()).await;
                     order.unwrap_or_default()
                 }
-                Err(trouble) if trouble.is_about_the_pin() => {
-                    if self.fail(&trouble) {
-                        tracing::error!(
-                            folder = %self.folder.display(), %trouble, "sealed keys stay closed"
-                        );
-                    }
-                    self.another_pin(pin).await
-                }
-                Err(trouble) => {
-                    if self.fail(&trouble) {
-                        tracing::warn!(
-                            folder = %self.folder.display(), %trouble,
-                            "sealed keys stay closed; trying again"
-                        );
-                    }
+                Err(trouble) if trouble.is_about_the_pin() => self.another_pin(pin).await,
+                Err(_trouble) => {
                     let order = timeout(pause, self.orders.recv()).await;
                     pause = pause.saturating_mul(2).min(PAUSE_MAX);
                     order.unwrap_or_default()
@@ -170,7 +173,7 @@ impl Opening {
         let before = self.opened.borrow().clone();
         // An empty folder needs no token: the node may start before its first key is sealed.
         if !files.is_empty() {
-            let guard = Arc::clone(&self.guard);
+            let guard: SharedGuard = Arc::<Memory>::clone(&self.guard);
             let token = Ceremony::open(self.place.clone(), guard).await?;
             for path in files {
                 match open_one(&token, &path).await? {

@@ -1,6 +1,7 @@
 //! `quorate key seal`: a secret key that only this node's token opens, on this node's disk.
 
 use std::path::Path;
+use std::time::Duration;
 
 use hsm::parent::Ceremony;
 use serde::Serialize;
@@ -11,7 +12,15 @@ use super::octez::Octez;
 use super::secret::tell_node;
 use super::token::{failure, missing, with_token};
 use crate::config::{Config, KeySource, TokenSource};
+use crate::keys::alone::{Alone, Turn};
 use crate::keys::sealed::{self, Sealed};
+
+/// The file in the data folder that is locked while a `quorate key seal` runs: two that both find no
+/// sealing key would make two.
+const LOCK: &str = "sealing.lock";
+
+/// How long another one is waited for: its token may take minutes to make a key, and seconds usually.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Seal {
@@ -54,6 +63,7 @@ impl Seal {
             return Err(Failure::new(Exit::Identity, what));
         }
         let secret = self.octez.read(None)?;
+        let _alone = alone(&config)?;
         let sealed = with_token(&config, place.token, async |token| {
             place.keep(token, &secret).await
         })?;
@@ -75,6 +85,20 @@ impl Seal {
             ));
         }
         tell_node(&config)
+    }
+}
+
+/// Keeps every other `quorate key seal` of this node out until it is dropped.
+fn alone(config: &Config) -> Result<Alone, Failure> {
+    let path = config.data_dir.join(LOCK);
+    let turn = Alone::wait(&path, PATIENCE);
+    match turn.map_err(|fault| Failure::new(Exit::Io, fault.to_string()))? {
+        Turn::Mine(alone) => Ok(alone),
+        Turn::Of(who) => Err(Failure::failed(format!(
+            "{who} is still sealing for this node ({} is locked): wait for it or end it, then run \
+             `quorate key seal` again; nothing was sealed",
+            path.display()
+        ))),
     }
 }
 
@@ -108,7 +132,7 @@ impl<'a> Place<'a> {
         }
     }
 
-    /// Seals, writes, reads the file back and opens it.
+    /// Seals, opens what was sealed, and only then writes it, in the place of what was there.
     async fn keep(&self, token: &mut Ceremony, secret: &SecretKey) -> Result<Sealed, Failure> {
         let key = secret.public_key().hash();
         let path = sealed::path(self.folder, &key);
@@ -127,15 +151,31 @@ impl<'a> Place<'a> {
         let sealed = Sealed::seal(token, self.sealing_key, secret)
             .await
             .map_err(failure)?;
+        let opened = sealed.unseal(token).await;
+        opened.map_err(|trouble| {
+            let Failure { exit, what } = failure(trouble);
+            let what = format!(
+                "the token does not open what it has just sealed, so nothing was written into {}: {what}",
+                self.folder.display()
+            );
+            Failure::new(exit, what)
+        })?;
         sealed.write(self.folder).map_err(|error| {
             Failure::new(
                 Exit::Io,
                 format!("cannot write into {}: {error}", self.folder.display()),
             )
         })?;
-        let read = Sealed::read(&path)?;
-        read.unseal(token).await.map_err(failure)?;
-        Ok(read)
+        match Sealed::read(&path)? == sealed {
+            true => Ok(sealed),
+            false => Err(Failure::new(
+                Exit::Io,
+                format!(
+                    "{} does not hold what was written: seal again",
+                    path.display()
+                ),
+            )),
+        }
     }
 
     /// Makes the key that seals at first use. With files of another one in the folder this is not

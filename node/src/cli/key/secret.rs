@@ -144,8 +144,13 @@ pub(super) fn tell_node(config: &Config) -> Result<(), Failure> {
     }
     let node = AdminClient::new(&socket, config.times.operator_deadline)
         .map_err(|error| Failure::failed(error.to_string()))?;
-    if let Err(error) = runtime()?.block_on(node.reload(false)) {
-        screen::note(&format!("the key is written, but not loaded: {error}"));
+    match runtime()?.block_on(node.reload(false)) {
+        Ok(loaded) => {
+            for trouble in loaded.troubles.iter().chain(&loaded.remarks) {
+                screen::note(&format!("the running node says: {trouble}"));
+            }
+        }
+        Err(error) => screen::note(&format!("the key is written, but not loaded: {error}")),
     }
     Ok(())
 }
