@@ -244,3 +244,32 @@ async fn words_for_a_token_are_refused_where_there_is_none() {
         assert!(refused.out.is_empty(), "{words:?}: {refused:?}");
     }
 }
+
+/// Files that root made would keep the node from its keys at its next start.
+#[tokio::test]
+async fn a_command_that_leaves_files_is_refused_to_anyone_but_the_user_of_the_node() {
+    if !rustix::process::geteuid().is_root() {
+        return shim_orders::skip("only root can give a folder to another user");
+    }
+    let Some(node) = Alone::new().await else {
+        return;
+    };
+    let identity = node.path("data/identity");
+    std::os::unix::fs::chown(&identity, Some(65_534), None).unwrap();
+    let secret = spelt(&SecretKey::generate(Curve::P256).unwrap());
+    for words in [
+        &["key", "generate", "p256"][..],
+        &["key", "generate", "p256", "--source", "2"],
+        &["key", "import"],
+        &["key", "seal"],
+        &["key", "copy", "request", "--source", "2"],
+    ] {
+        let refused = node.run(words, &secret).await;
+        assert_eq!(refused.exit, 64, "{refused:?}");
+        assert!(refused.err.contains("sudo -u '#65534'"), "{refused:?}");
+    }
+    assert!(!node.path("data/refused-pins").exists());
+    std::os::unix::fs::chown(&identity, Some(0), None).unwrap();
+    let made = node.run(&["key", "generate", "p256"], "").await;
+    assert_eq!(made.exit, 0, "{made:?}");
+}

@@ -22,8 +22,9 @@ pub(crate) mod open;
 mod peers;
 
 use std::{
-    fs::File,
+    fs::{self, File},
     io,
+    os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     thread,
@@ -64,6 +65,13 @@ pub struct Folder {
 }
 
 impl Folder {
+    /// The user whose node lives in a folder, by number; none if no node does, or that cannot be told.
+    #[must_use]
+    pub fn owner(path: &Path) -> Option<u32> {
+        let identity = fs::metadata(path.join(IDENTITY)).ok()?;
+        Some(identity.uid())
+    }
+
     /// Where it is.
     #[must_use]
     pub fn path(&self) -> &Path {

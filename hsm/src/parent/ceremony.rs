@@ -8,7 +8,7 @@ use std::time::Duration;
 use tezos::{Curve, PublicKey, SecretKey};
 use zeroize::Zeroizing;
 
-use super::connection::{log_in, unfitting};
+use super::connection::{find, log_in, unfitting};
 use super::process::{Given, Process};
 use super::{Place, SharedGuard, durability};
 use crate::ceremony::{Outcome, Package, Request, Step};
@@ -36,14 +36,41 @@ pub struct Made {
     pub public_key: PublicKey,
 }
 
+/// How often a token that is not there is looked for, each time in a fresh process. SoftHSM shows none
+/// for a moment while another process writes down how its login went.
+const LOOKS: usize = 5;
+
+/// The pause between two looks.
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
+
+/// A fresh process that has found the token and logged in.
+async fn connect(place: &Place, guard: &SharedGuard) -> Result<(Process, Token), Trouble> {
+    let mut looks = 1;
+    loop {
+        let process = Process::start(&place.launch).await?;
+        match find(&process, place).await {
+            Ok(token) => {
+                // Once: what fails from here on may have cost the token a try of the PIN.
+                let token = log_in(&process, token, place, guard).await?;
+                return Ok((process, token));
+            }
+            Err(trouble) if trouble.kind == TroubleKind::Device && looks < LOOKS => {
+                process.kill();
+                looks = looks.saturating_add(1);
+                tokio::time::sleep(LOOK_AGAIN).await;
+            }
+            Err(trouble) => return Err(trouble),
+        }
+    }
+}
+
 impl Ceremony {
     /// Starts a process, finds the token and logs in. The keys of the place are not looked for.
     ///
     /// # Errors
     /// The first step that fails; a PIN that was refused is remembered before this returns.
     pub async fn open(place: Place, guard: SharedGuard) -> Result<Self, Trouble> {
-        let process = Process::start(&place.launch).await?;
-        let token = log_in(&process, &place, &guard).await?;
+        let (process, token) = connect(&place, &guard).await?;
         Ok(Self {
             place,
             guard,
@@ -181,8 +208,7 @@ impl Ceremony {
     pub(super) async fn refresh(&mut self) -> Result<(), Trouble> {
         self.process.kill();
         durability::sync(&self.place.launch, &self.token)?;
-        self.process = Process::start(&self.place.launch).await?;
-        self.token = log_in(&self.process, &self.place, &self.guard).await?;
+        (self.process, self.token) = connect(&self.place, &self.guard).await?;
         Ok(())
     }
 

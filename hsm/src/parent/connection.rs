@@ -56,7 +56,8 @@ async fn connect(
     place: &Place,
     guard: &SharedGuard,
 ) -> Result<(Token, Vec<Found>), Trouble> {
-    let token = log_in(process, place, guard).await?;
+    let token = find(process, place).await?;
+    let token = log_in(process, token, place, guard).await?;
     let wanted: Vec<KeyName> = place.keys.iter().map(|key| key.name.clone()).collect();
     let sessions = place.sessions;
     let ask = Ask::Keys { wanted, sessions };
@@ -66,24 +67,31 @@ async fn connect(
     }
 }
 
-/// Finds the token and logs in.
+/// Finds the token.
+///
+/// # Errors
+/// If the module does not load, or has no such token now.
+pub(super) async fn find(process: &Process, place: &Place) -> Result<Token, Trouble> {
+    let ask = Ask::Open {
+        module: place.module.clone(),
+        token: place.token.clone(),
+    };
+    match process.ask(ask, &[], place.within.connect).await? {
+        (Said::Opened(token), _) => Ok(token),
+        (other, _) => Err(unfitting(&other)),
+    }
+}
+
+/// Logs in to the token that was found.
 ///
 /// # Errors
 /// The first step that fails.
 pub(super) async fn log_in(
     process: &Process,
+    token: Token,
     place: &Place,
     guard: &SharedGuard,
 ) -> Result<Token, Trouble> {
-    let (module, name) = (place.module.clone(), place.token.clone());
-    let ask = Ask::Open {
-        module,
-        token: name,
-    };
-    let token = match process.ask(ask, &[], place.within.connect).await? {
-        (Said::Opened(token), _) => token,
-        (other, _) => return Err(unfitting(&other)),
-    };
     let turn = turn(&token);
     let mut doubt = turn.lock().await;
     // Until the end, so that what this process learns of the PIN is known to the next one.

@@ -8,6 +8,7 @@ mod imported;
 mod list;
 mod octez;
 pub(super) mod old_files;
+mod owner;
 mod seal;
 mod secret;
 mod token;

@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 use tezos::PublicKeyHash;
 
 use super::super::{Exit, Failure, screen};
+use super::owner::config_of_own_node;
 use super::token::{self, Name, failure, find, with_token};
 use crate::config::Config;
 
@@ -72,7 +73,7 @@ pub(in crate::cli) struct Close {
 
 impl Copy {
     pub(super) fn run(self, file: &Path) -> Result<(), Failure> {
-        let config = Config::load(file)?;
+        let config = config_of_own_node(file)?;
         match self {
             Self::Request(into) => into.request(&config),
             Self::Send(send) => send.run(&config),

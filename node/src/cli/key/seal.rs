@@ -9,6 +9,7 @@ use tezos::{Curve, PublicKey, PublicKeyHash, SecretKey};
 
 use super::super::{Exit, Failure, screen};
 use super::octez::Octez;
+use super::owner::config_of_own_node;
 use super::secret::tell_node;
 use super::token::{failure, missing, with_token};
 use crate::config::{Config, KeySource, TokenSource};
@@ -53,7 +54,7 @@ struct Place<'a> {
 
 impl Seal {
     pub(super) fn run(self, file: &Path) -> Result<(), Failure> {
-        let config = Config::load(file)?;
+        let config = config_of_own_node(file)?;
         let place = Place::of(&config, self.source)?;
         if !place.folder.is_dir() {
             let what = format!(

@@ -7,6 +7,7 @@ use tezos::{Curve, PublicKey, PublicKeyHash, SecretKey};
 
 use super::super::{Exit, Failure, runtime, screen};
 use super::octez::Octez;
+use super::owner::config_of_own_node;
 use super::token::{self, Name};
 use crate::admin::AdminClient;
 use crate::config::{Config, KeySource, PasswordSource};
@@ -54,7 +55,7 @@ struct Made {
 
 impl Generate {
     pub(super) fn run(self, file: &Path) -> Result<(), Failure> {
-        let config = Config::load(file)?;
+        let config = config_of_own_node(file)?;
         if is_token(&config, self.source) {
             let Self { source, curve, .. } = self;
             return token::generate(&config, source, curve, &self.name, self.copyable, self.json);
@@ -68,7 +69,7 @@ impl Generate {
 
 impl Import {
     pub(super) fn run(self, file: &Path) -> Result<(), Failure> {
-        let config = Config::load(file)?;
+        let config = config_of_own_node(file)?;
         if is_token(&config, self.source) {
             let secret = self.octez.read(None)?;
             return token::import(&config, self.source, &secret, &self.name, self.json);
