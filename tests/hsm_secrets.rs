@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use node::dev::Settings;
+use node::dev::pulled::able_again;
 use tezos::Curve;
 
 use crate::shimmed::Shimmed;
@@ -38,6 +39,10 @@ async fn the_pin_is_in_no_argument_no_environment_and_no_log() {
     }
     world.ready().await;
     let (key, slot) = (world.key(Curve::P256), world.next_slot());
+    for id in 1..=3 {
+        let keys = std::slice::from_ref(&key);
+        able_again(&world.cluster, id, keys).await.unwrap();
+    }
     let message = attestation(&key, slot, 0);
     world.insist(&[1, 2, 3], &key, &message).await.signature();
 

@@ -2,18 +2,28 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use node::dev::Settings;
 use node::dev::deadline::wait_for;
 use node::dev::token::{Tokens, softhsm};
-use shim_orders::{MODULE, ORDERS, Orders};
+use shim_orders::{MODULE, ORDERS, Order, Orders};
 use tempfile::TempDir;
-use tezos::Curve;
+use tezos::{Curve, PublicKey};
 
-use crate::world::{PATIENCE, World, folder};
+use crate::world::{Outcome, PATIENCE, World, attestation, folder};
 
 /// The curves that a token knows.
 pub(crate) const CURVES: [Curve; 3] = [Curve::Ed25519, Curve::Secp256k1, Curve::P256];
+
+/// A request that met an order.
+pub(crate) struct Met {
+    /// The node whose module it was.
+    pub(crate) leader: u64,
+    pub(crate) message: Vec<u8>,
+    pub(crate) outcome: Outcome,
+    pub(crate) took: Duration,
+}
 
 pub(crate) struct Shimmed {
     pub(crate) world: World,
@@ -74,6 +84,36 @@ impl Shimmed {
     /// Tokens on all nodes.
     pub(crate) async fn everywhere(curves: &[Curve]) -> Self {
         Self::with(&[1, 2, 3], curves, "after-record", Settings::default()).await
+    }
+
+    /// Asks for a new slot through a node that `through` picks, with an order in the leader's module that
+    /// the request is to meet. Asked again if leadership moved meanwhile, as it may after a session that
+    /// was slow to come back.
+    pub(crate) async fn meet(
+        &mut self,
+        name: &str,
+        order: &Order,
+        key: &PublicKey,
+        through: fn(u64) -> u64,
+    ) -> Met {
+        for _ in 0..5 {
+            let (leader, slot) = (self.world.leader().await, self.world.next_slot());
+            let orders = self.orders(leader);
+            orders.give(name, order);
+            let message = attestation(key, slot, 0);
+            let asked = Instant::now();
+            let outcome = self.world.ask(&[through(leader)], key, &message).await;
+            if orders.used(name) > 0 {
+                return Met {
+                    leader,
+                    message,
+                    outcome,
+                    took: asked.elapsed(),
+                };
+            }
+            orders.withdraw(name);
+        }
+        panic!("{name} was never met");
     }
 
     /// What goes wrong in the module of a node.

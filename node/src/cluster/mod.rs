@@ -188,16 +188,22 @@ impl<G: Ground> Cluster<G> {
         self.0.folder.put_away();
     }
 
-    /// Whether this node, if it leads and cannot sign with `key`, hands over to a peer that can.
+    /// Whether this node, if it leads and cannot sign with `key`, hands over to a peer that can. A peer
+    /// that was silent for a moment counts: an answer that is asked again for nothing costs less than
+    /// one that is final too early.
     pub(crate) fn would_hand_over(&self, key: &PublicKeyHash) -> bool {
         let mut mine = self.0.ability.borrow().clone();
         mine.can_sign.insert(*key, false);
-        ability::successor(&mine, &self.able_peers()).is_some()
+        let heard = self.able_within(self.presence().saturating_mul(2));
+        ability::successor(&mine, &heard).is_some()
     }
 
     /// The peers that are heard and believed, and what they can do.
     fn able_peers(&self) -> BTreeMap<u64, Ability> {
-        let fresh = self.presence();
+        self.able_within(self.presence())
+    }
+
+    fn able_within(&self, fresh: Duration) -> BTreeMap<u64, Ability> {
         let view = self.0.view.borrow();
         let peers = view.peers.iter().filter(|(id, _)| view.voters.contains(id));
         let heard = peers.filter(|(_, peer)| peer.age().is_some_and(|age| age < fresh));
