@@ -11,20 +11,19 @@
 mod token;
 
 use std::path::Path;
-use std::time::Duration;
 
 use hsm::KeyName;
 use hsm::parent::Wanted;
 use shim_orders::Act;
 use tezos::{Curve, SecretKey};
 
-use token::{Token, key, signed, until, wanted, well};
+use token::{PATIENCE, Token, key, signed, until, wanted, well};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn r29_a_key_that_was_not_enrolled_is_refused_by_name_and_the_others_go_on() {
     let Some(token) = Token::new() else { return };
     let other = SecretKey::generate(Curve::P256).unwrap();
-    let mut place = token.place();
+    let mut place = token.patient();
     place.keys[0].public_key_hash = Some(other.public_key().hash());
     let module = token.start_at(place);
     let standing = well(&module).await;
@@ -45,7 +44,7 @@ async fn r29_a_public_key_of_another_private_key_is_refused_by_name_and_the_othe
     token.generate(5, "EC:prime256v1");
     token.tool(&["--delete-object", "--type", "pubkey", "--id", "01"]);
     token.tool(&["--set-id", "01", "--type", "pubkey", "--id", "05"]);
-    let module = token.start();
+    let module = token.start_at(token.patient());
     let standing = well(&module).await;
     assert_eq!(standing.keys.len(), 2, "{standing:?}");
     let why = &standing.refused[0].why;
@@ -57,7 +56,7 @@ async fn r29_a_public_key_of_another_private_key_is_refused_by_name_and_the_othe
 async fn r41_a_name_that_fits_none_or_two_is_refused_and_the_others_go_on() {
     let Some(token) = Token::new() else { return };
     token.generate(1, "EC:prime256v1");
-    let mut place = token.place();
+    let mut place = token.patient();
     place.keys.push(wanted(9));
     let module = token.start_at(place);
     let standing = well(&module).await;
@@ -101,7 +100,7 @@ async fn r41_without_names_every_key_that_may_sign_is_found_and_one_that_may_not
         "C_SignInit",
         Act::Return("CKR_KEY_FUNCTION_NOT_PERMITTED".into()),
     );
-    let mut place = token.place();
+    let mut place = token.patient();
     place.keys.clear();
     let module = token.start_at(place);
     let standing = well(&module).await;
@@ -124,7 +123,7 @@ async fn r41_without_names_every_key_that_may_sign_is_found_and_one_that_may_not
 async fn r41_without_names_two_keys_that_are_called_the_same_are_both_refused() {
     let Some(token) = Token::new() else { return };
     token.generate(1, "EC:prime256v1");
-    let mut place = token.place();
+    let mut place = token.patient();
     place.keys.clear();
     let module = token.start_at(place);
     let standing = well(&module).await;
@@ -139,7 +138,7 @@ async fn r41_without_names_two_keys_that_are_called_the_same_are_both_refused() 
 #[tokio::test(flavor = "multi_thread")]
 async fn r29_after_a_token_was_exchanged_its_key_is_refused_by_name_until_the_right_one_is_back() {
     let Some(token) = Token::new() else { return };
-    let module = token.ready().await;
+    let module = token.ready_patient().await;
     let p256 = key(&module, Curve::P256);
     let secp256k1 = key(&module, Curve::Secp256k1);
     let kept = token.path().join("kept");
@@ -176,7 +175,7 @@ async fn r29_after_a_token_was_exchanged_its_key_is_refused_by_name_until_the_ri
 #[tokio::test(flavor = "multi_thread")]
 async fn r41_a_key_that_is_made_later_signs_after_an_operator_has_asked_for_a_look() {
     let Some(token) = Token::new() else { return };
-    let mut place = token.place();
+    let mut place = token.patient();
     place.keys.push(Wanted {
         name: KeyName {
             id: None,
@@ -212,10 +211,10 @@ fn copy(from: &Path, to: &Path) {
 #[tokio::test(flavor = "multi_thread")]
 async fn r28_a_look_is_answered_once_its_outcome_is_told() {
     let Some(token) = Token::new() else { return };
-    let module = token.ready().await;
+    let module = token.ready_patient().await;
     let look = async |what: &str| {
         let told = module.look_again();
-        let told = tokio::task::spawn_blocking(move || told.recv_timeout(Duration::from_secs(20)));
+        let told = tokio::task::spawn_blocking(move || told.recv_timeout(PATIENCE));
         told.await.unwrap().expect(what);
         module.standing().borrow().clone()
     };

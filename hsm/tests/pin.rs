@@ -25,13 +25,13 @@ const A_WHILE: Duration = Duration::from_millis(2500);
 async fn r28_a_wrong_pin_is_tried_once_across_a_restart_until_its_source_has_another() {
     let Some(token) = Token::new() else { return };
     token.guard.change(Some(b"4321"));
-    let module = token.start();
+    let module = token.start_at(token.patient());
     let standing = trouble(&module, "CKR_PIN_INCORRECT").await;
     assert_eq!(standing.trouble.unwrap().kind, TroubleKind::PinRejected);
     tokio::time::sleep(A_WHILE).await;
     assert_eq!(token.orders.calls("C_Login"), 1);
     drop(module);
-    let module = token.start();
+    let module = token.start_at(token.patient());
     trouble(&module, "has refused this PIN before").await;
     tokio::time::sleep(A_WHILE).await;
     assert_eq!(token.orders.calls("C_Login"), 1);
@@ -46,7 +46,7 @@ async fn r28_wrong_pins_that_could_not_be_written_down_are_remembered_while_the_
     let Some(token) = Token::new() else { return };
     token.guard.forget();
     token.guard.change(Some(b"4321"));
-    let module = token.start();
+    let module = token.start_at(token.patient());
     trouble(&module, "could not be written down").await;
     token.guard.change(Some(b"8765"));
     eventually("a second login", || token.orders.calls("C_Login") == 2).await;
@@ -60,7 +60,7 @@ async fn r28_wrong_pins_that_could_not_be_written_down_are_remembered_while_the_
 #[tokio::test(flavor = "multi_thread")]
 async fn r28_a_pin_that_is_changed_in_the_token_alone_is_tried_once_when_the_session_is_lost() {
     let Some(token) = Token::new() else { return };
-    let module = token.ready().await;
+    let module = token.ready_patient().await;
     let key = key(&module, Curve::P256);
     token.tool(&["--change-pin", "--new-pin", "4321"]);
     token.once("C_Sign", Act::Return("CKR_DEVICE_REMOVED".into()));
@@ -82,7 +82,7 @@ async fn r28_no_pin_is_tried_on_a_token_that_is_locked_or_would_be() {
             "flag",
             &Order::new("C_GetTokenInfo", Act::TokenFlags { set }),
         );
-        let module = token.start();
+        let module = token.start_at(token.patient());
         let standing = until(&module, "a barred PIN", |now| {
             now.trouble
                 .as_ref()
@@ -109,12 +109,12 @@ async fn r28_a_token_that_answers_locked_is_asked_once_across_a_restart_and_once
         "locked",
         &Order::new("C_Login", Act::Return("CKR_PIN_LOCKED".into())),
     );
-    let module = token.start();
+    let module = token.start_at(token.patient());
     trouble(&module, "CKR_PIN_LOCKED").await;
     tokio::time::sleep(A_WHILE).await;
     assert_eq!(token.orders.calls("C_Login"), 1);
     drop(module);
-    let module = token.start();
+    let module = token.start_at(token.patient());
     until(&module, "a barred PIN", |now| {
         now.trouble
             .as_ref()
@@ -136,7 +136,7 @@ async fn r28_a_token_that_answers_locked_is_asked_once_across_a_restart_and_once
 async fn r28_a_source_that_cannot_be_read_is_read_again_until_it_can() {
     let Some(token) = Token::new() else { return };
     token.guard.change(None);
-    let module = token.start();
+    let module = token.start_at(token.patient());
     trouble(&module, "the source of the PIN is away").await;
     assert_eq!(token.orders.calls("C_Login"), 0);
     token.guard.change(Some(b"1234"));
@@ -162,7 +162,7 @@ async fn r32_a_pin_of_any_bytes_arrives_whole() {
         let Some(token) = Token::with_pin(pin) else {
             return;
         };
-        let module = token.ready().await;
+        let module = token.ready_patient().await;
         signed(&module, key(&module, Curve::P256)).await.unwrap();
         assert_eq!(token.orders.calls("C_Login"), 1);
         assert_eq!(token.guard.rejected(), 0);
@@ -177,7 +177,7 @@ async fn r28_a_pin_whose_login_fails_unclearly_is_tried_three_times_and_no_more(
     token
         .orders
         .give("unclear", &Order::new("C_Login", unclear));
-    let module = token.start();
+    let module = token.start_at(token.patient());
     trouble(&module, "did not say why").await;
     tokio::time::sleep(A_WHILE).await;
     assert_eq!(token.orders.calls("C_Login"), 3);
@@ -192,9 +192,7 @@ async fn r28_a_pin_whose_login_fails_unclearly_is_tried_three_times_and_no_more(
 async fn r28_no_pin_is_tried_beside_another_process_that_tries_one_and_it_is_named() {
     let Some(token) = Token::new() else { return };
     token.guard.elsewhere(Some("process 4711"));
-    let mut place = token.place();
-    place.within.connect = Duration::from_secs(1);
-    let module = token.start_at(place);
+    let module = token.start();
     let standing = trouble(&module, "process 4711 has been logging in").await;
     assert_eq!(standing.trouble.unwrap().kind, TroubleKind::Late);
     assert_eq!(token.orders.calls("C_Login"), 0);

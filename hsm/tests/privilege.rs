@@ -28,9 +28,9 @@ async fn r32_a_process_holds_no_more_than_it_needs() {
     };
     let held = fs::File::open(token.path().join("softhsm2.conf")).unwrap();
     // `PATH` stands for a variable with a secret: a test cannot set one of its own.
-    let mut place = token.place();
+    let mut place = token.patient();
     place.launch.remove.insert("PATH".to_owned());
-    let other = token.ready().await;
+    let other = token.ready_patient().await;
     let module = token.start_at(place);
     well(&module).await;
     let child = PathBuf::from(format!("/proc/{}", newest(&token)));
@@ -85,7 +85,7 @@ async fn r32_a_process_holds_no_more_than_it_needs() {
 #[tokio::test(flavor = "multi_thread")]
 async fn r32_a_process_cannot_be_dumped_or_traced_by_its_own_user() {
     let Some(token) = Token::new() else { return };
-    let mut place = token.place();
+    let mut place = token.patient();
     if geteuid().is_root() {
         if Command::new("setpriv").arg("--version").output().is_err() {
             return skip("setpriv is not installed: deploy/prerequisites.sh test");

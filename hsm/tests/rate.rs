@@ -68,7 +68,7 @@ fn alone() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_rate_through_the_process_is_told_beside_that_of_the_token_alone() {
     let Some(token) = Token::new() else { return };
-    let mut place = token.place();
+    let mut place = token.patient();
     place.module = shim_orders::softhsm().unwrap();
     let alone = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "alone", "--nocapture"])

@@ -26,7 +26,7 @@ use tezos::Curve;
 pub(crate) use guard::Guard;
 pub(crate) use shim_orders::skip;
 pub(crate) use waiting::{
-    eventually, eventually_within, key, signed, signs_again, trouble, until, well,
+    PATIENCE, eventually, eventually_within, key, signed, signs_again, trouble, until, well,
 };
 
 /// The keys of a new token, by their ids.
@@ -36,7 +36,7 @@ pub(crate) const CURVES: [(u8, Curve, &str); 3] = [
     (3, Curve::Ed25519, "EC:edwards25519"),
 ];
 
-/// How long one signature may take in these tests.
+/// How long one signature may take where a test waits for one that takes longer.
 pub(crate) const SIGN: Duration = Duration::from_millis(700);
 
 /// A token, and the orders of the shim in front of it.
@@ -196,6 +196,15 @@ impl Token {
         }
     }
 
+    /// The same where nothing hangs, or nobody waits for what does: what heals has the time that a slow
+    /// machine takes to start a process.
+    pub(crate) fn patient(&self) -> Place {
+        let mut place = self.place();
+        place.within.sign = Duration::from_secs(5);
+        place.within.connect = Duration::from_secs(20);
+        place
+    }
+
     /// Starts its module.
     pub(crate) fn start(&self) -> Module {
         self.start_at(self.place())
@@ -209,9 +218,12 @@ impl Token {
 
     /// Starts its module and waits until every key can sign.
     pub(crate) async fn ready(&self) -> Module {
-        let module = self.start();
-        well(&module).await;
-        module
+        ready(self.start()).await
+    }
+
+    /// The same with [`Self::patient`].
+    pub(crate) async fn ready_patient(&self) -> Module {
+        ready(self.start_at(self.patient())).await
     }
 
     /// How many processes have loaded the module.
@@ -232,6 +244,11 @@ impl Token {
         self.orders
             .give(function, &Order::new(function, act).times(1));
     }
+}
+
+async fn ready(module: Module) -> Module {
+    well(&module).await;
+    module
 }
 
 /// A key by its id alone.

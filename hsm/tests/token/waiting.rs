@@ -7,8 +7,8 @@ use hsm::Trouble;
 use hsm::parent::{Module, Standing};
 use tezos::{Curve, Digest, PublicKeyHash, Signature};
 
-/// How long anything may take to happen that a test waits for.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// How long anything may take to happen that a test waits for, on a slow machine.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The key of a module on a curve.
 pub(crate) fn key(module: &Module, curve: Curve) -> PublicKeyHash {
@@ -23,8 +23,17 @@ pub(crate) async fn signed(module: &Module, key: PublicKeyHash) -> Result<Signat
     let mut message = [0; 40];
     getrandom::fill(&mut message).unwrap();
     let signature = module.sign(key, *Digest::of(&message).as_bytes()).await?;
-    let known = known.or_else(|| module.standing().borrow().keys.get(&key).cloned());
-    known.unwrap().verify(&message, &signature).unwrap();
+    let known = match known {
+        Some(known) => known,
+        // It was healed meanwhile, and signed a moment before that is told.
+        None => until(module, "the key that signed", |now| {
+            now.keys.contains_key(&key)
+        })
+        .await
+        .keys[&key]
+            .clone(),
+    };
+    known.verify(&message, &signature).unwrap();
     Ok(signature)
 }
 
