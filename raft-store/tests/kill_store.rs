@@ -30,9 +30,14 @@ use raft_store::{
     machine::{Changes, Row, StateDisk as _},
     witness::Witnessed,
 };
+use tokio::sync::Mutex;
 
 const FOLDER: &str = "QUORATE_TEST_FOLDER";
 const CREATE: &str = "QUORATE_TEST_CREATE";
+
+/// One test at a time: a process that another test is just starting would hold the lock of a folder
+/// that is open here.
+static TURN: Mutex<()> = Mutex::const_new(());
 
 /// What the tests below start and kill; by itself it does nothing. It prints each entry after it was
 /// acknowledged.
@@ -156,6 +161,7 @@ async fn verify(path: &Path, heard: Acknowledged) {
 
 #[tokio::test]
 async fn kill_9_at_any_moment_loses_nothing_acknowledged_r5() {
+    let _turn = TURN.lock().await;
     let keep = tempfile::tempdir().unwrap();
     let path = keep.path().join("data");
     Folder::create(&path).unwrap();
@@ -175,6 +181,7 @@ async fn kill_9_at_any_moment_loses_nothing_acknowledged_r5() {
 
 #[tokio::test]
 async fn a_second_process_is_refused_until_the_first_is_killed_r40() {
+    let _turn = TURN.lock().await;
     let keep = tempfile::tempdir().unwrap();
     let path = keep.path().join("data");
     Folder::create(&path).unwrap();
@@ -202,6 +209,7 @@ fn strace_works() -> bool {
 
 #[tokio::test]
 async fn a_failed_fsync_ends_the_process_with_74_and_is_not_retried_r6() {
+    let _turn = TURN.lock().await;
     if !strace_works() {
         return;
     }
@@ -256,6 +264,7 @@ async fn a_failed_fsync_ends_the_process_with_74_and_is_not_retried_r6() {
 /// have synced them by itself before it answers anything with them.
 #[tokio::test]
 async fn what_is_read_at_open_is_synced_before_anything_is_answered_r5() {
+    let _turn = TURN.lock().await;
     if !strace_works() {
         return;
     }
@@ -326,6 +335,7 @@ fn renames_are_between_syncs(trace: &str) {
 
 #[tokio::test]
 async fn init_killed_at_any_fsync_or_rename_is_refused_and_then_completed_r9() {
+    let _turn = TURN.lock().await;
     if !strace_works() {
         return;
     }

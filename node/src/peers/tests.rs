@@ -14,7 +14,7 @@ use rustls::pki_types::ServerName;
 use rustls::server::ServerSessionMemoryCache;
 use rustls::sign::CertifiedKey;
 use rustls::{ClientConfig, HandshakeKind, SignatureScheme};
-use tokio::io::AsyncReadExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, timeout};
@@ -45,7 +45,7 @@ struct Log(Arc<Mutex<Vec<u8>>>);
 
 impl Write for Log {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
+        Write::write(&mut *self.0.lock().unwrap(), bytes)
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -133,13 +133,21 @@ impl Port {
         client_config(&key, 1, self.nodes[&1].fingerprint()).unwrap()
     }
 
-    /// A bare TLS connection, to do what the client never does. Reads until something comes.
-    async fn connect(&self, config: Arc<ClientConfig>) -> (TlsStream<TcpStream>, io::Result<u8>) {
+    /// A bare TLS connection, to do what the client never does.
+    async fn connect(&self, config: Arc<ClientConfig>) -> TlsStream<TcpStream> {
         let tcp = TcpStream::connect(self.at).await.unwrap();
         let name = ServerName::from(self.at.ip());
-        let mut tls = TlsConnector::from(config).connect(name, tcp).await.unwrap();
-        let read = timeout(Duration::from_millis(200), tls.read_u8()).await;
-        (tls, read.unwrap_or(Ok(0)))
+        TlsConnector::from(config).connect(name, tcp).await.unwrap()
+    }
+
+    /// A connection that has answered a request. What the server says of the session itself, it
+    /// says before that: every ticket that comes at all is here.
+    async fn answered(&self, config: Arc<ClientConfig>) -> TlsStream<TcpStream> {
+        let mut tls = self.connect(config).await;
+        let request = b"POST /who HTTP/1.1\r\nhost: node\r\ncontent-length: 0\r\n\r\n";
+        AsyncWriteExt::write_all(&mut tls, request).await.unwrap();
+        assert_eq!(next(&mut tls).await.unwrap(), b'H', "of HTTP/1.1");
+        tls
     }
 
     async fn refused(&self, client: &PeerClient, client_says: &str, server_says: &str) {
@@ -147,6 +155,11 @@ impl Port {
         assert!(error.contains(client_says), "{error}");
         self.log.says(server_says).await;
     }
+}
+
+/// What comes next on a connection, where something must.
+async fn next(tls: &mut TlsStream<TcpStream>) -> io::Result<u8> {
+    timeout(TIME, tls.read_u8()).await.expect("nothing came")
 }
 
 async fn ask(client: &PeerClient, path: &str) -> Result<String, String> {
@@ -229,8 +242,8 @@ async fn a_client_without_a_key_is_refused() {
     let port = port().await;
     let mut config = port.config_of(2);
     config.client_auth_cert_resolver = Arc::new(NoKey { offer: true });
-    let (_, read) = port.connect(Arc::new(config.clone())).await;
-    let error = read.unwrap_err().to_string();
+    let mut tls = port.connect(Arc::new(config.clone())).await;
+    let error = next(&mut tls).await.unwrap_err().to_string();
     assert!(error.contains("CertificateRequired"), "{error}");
     port.log.says("peer sent no certificates").await;
 
@@ -274,8 +287,8 @@ async fn a_pinned_key_without_its_private_half_is_refused() {
     let stolen = CertifiedKey::new(vec![port.nodes[&2].key().spki().into()], private);
     let mut config = port.config_of(2);
     config.client_auth_cert_resolver = Arc::new(Thief(Arc::new(stolen)));
-    let (_, read) = port.connect(Arc::new(config)).await;
-    let error = read.unwrap_err().to_string();
+    let mut tls = port.connect(Arc::new(config)).await;
+    let error = next(&mut tls).await.unwrap_err().to_string();
     assert!(error.contains("DecryptError"), "{error}");
     port.log.says("BadSignature").await;
 }
@@ -314,7 +327,7 @@ async fn nothing_is_resumed_though_the_client_would() {
     config.resumption = Resumption::in_memory_sessions(8);
     let config = Arc::new(config);
     for _ in 0..2 {
-        let (tls, _) = port.connect(Arc::clone(&config)).await;
+        let tls = port.answered(Arc::clone(&config)).await;
         assert_eq!(tls.get_ref().1.handshake_kind(), Some(HandshakeKind::Full));
     }
 }
@@ -331,14 +344,15 @@ async fn a_resumed_session_of_a_removed_peer_is_closed_after_the_handshake() {
     let mut config = port.config_of(2);
     config.resumption = Resumption::in_memory_sessions(8);
     let config = Arc::new(config);
-    let (full, _) = port.connect(Arc::clone(&config)).await;
+    let full = port.answered(Arc::clone(&config)).await;
     assert_eq!(full.get_ref().1.handshake_kind(), Some(HandshakeKind::Full));
 
     port.pins.replace(pinned(&port.nodes, &[1, 3]));
-    let (resumed, _) = port.connect(config).await;
+    let mut resumed = port.connect(config).await;
     assert_eq!(
         resumed.get_ref().1.handshake_kind(),
         Some(HandshakeKind::Resumed)
     );
+    assert!(next(&mut resumed).await.is_err(), "it stays open");
     port.log.says("is no longer pinned").await;
 }

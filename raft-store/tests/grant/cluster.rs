@@ -67,9 +67,11 @@ impl Cluster {
         let machine = Machine::open(state).unwrap();
         let reader = machine.reader();
         let config = Config {
-            heartbeat_interval: 40,
-            election_timeout_min: 120,
-            election_timeout_max: 240,
+            // Long enough for a busy machine to keep: no test here waits for a leader to be lost
+            // by chance.
+            heartbeat_interval: 100,
+            election_timeout_min: 500,
+            election_timeout_max: 900,
             enable_pre_vote: Some(true),
             enable_leader_restore: Some(false),
             ..Config::default()
@@ -102,7 +104,7 @@ impl Cluster {
         loop {
             for (id, node) in &self.nodes {
                 let believes = node.raft.metrics().borrow_watched().current_leader == Some(*id);
-                let while_it_lasts = Instant::now() + Duration::from_millis(500);
+                let while_it_lasts = Instant::now() + Duration::from_secs(2);
                 if believes && node.ledger.confirm(while_it_lasts).await.is_ok() {
                     return *id;
                 }
@@ -212,6 +214,18 @@ pub(crate) async fn ask(
     bytes: Vec<u8>,
 ) -> Result<Decision, Unavailable> {
     ledger.advance(slotted(ledger, key, bytes), soon()).await
+}
+
+/// Asks whoever leads, through changes of the leader.
+pub(crate) async fn decided(cluster: &Cluster, key: &PublicKey, bytes: &[u8]) -> Decision {
+    let ends = soon();
+    loop {
+        match ask(cluster.ledger().await, key, bytes.to_vec()).await {
+            Ok(decision) => return decision,
+            Err(error) => assert!(Instant::now() < ends, "{error}"),
+        }
+        tokio::task::yield_now().await;
+    }
 }
 
 pub(crate) async fn grant(ledger: &Ledger<MemoryState>, key: &PublicKey, bytes: Vec<u8>) -> Grant {

@@ -9,7 +9,9 @@ use raft_store::state::ReleaseMode;
 use tezos::{Level, Round, Slot};
 use tokio::time::Instant;
 
-use crate::cluster::{Cluster, PATIENCE, ask, attestation, grant, released, slotted, soon};
+use crate::cluster::{
+    Cluster, PATIENCE, ask, attestation, decided, grant, released, slotted, soon,
+};
 use crate::signers::{Randomised, ed25519};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -53,10 +55,9 @@ async fn r15_without_a_majority_it_runs_out_of_time_and_the_slot_is_not_freed() 
     assert!(!matches!(error, Unavailable::Stopped { .. }), "{error:?}");
     cluster.wires.mend();
     // Whichever of the two was committed in the end, if any, only one of them ever is granted.
-    let ledger = cluster.ledger().await;
     let mut granted = 0;
     for of in [2, 1] {
-        match ask(ledger, key, attestation(10, 0, of)).await.unwrap() {
+        match decided(&cluster, key, &attestation(10, 0, of)).await {
             Decision::Grant(_) => granted += 1,
             Decision::Refused(Refusal::Conflict { .. }) => {}
             other => panic!("{other:?}"),
@@ -102,10 +103,7 @@ async fn r13_a_deposed_leader_finishes_what_it_was_granted_and_gets_nothing_else
     let outcome = ledger.release(held.seal(ours).unwrap(), soon_over).await;
     assert!(outcome.is_err(), "{outcome:?}");
     cluster.wires.mend();
-    match ask(cluster.ledger().await, &key, attestation(10, 0, 1))
-        .await
-        .unwrap()
-    {
+    match decided(&cluster, &key, &attestation(10, 0, 1)).await {
         Decision::Replay(released) => assert_eq!(released.signature(), &theirs.normalised()),
         other => panic!("no replay but {other:?}"),
     }
@@ -130,13 +128,12 @@ async fn marks_and_signatures_survive_a_power_cut_of_every_node() {
         cluster.start(id, disk).await;
     }
     cluster.wires.mend();
-    let ledger = cluster.ledger().await;
     let slot = Slot::new(Level::new(10).unwrap(), Round::ZERO);
-    match ask(ledger, &key, attestation(10, 0, 2)).await.unwrap() {
+    match decided(&cluster, &key, &attestation(10, 0, 2)).await {
         Decision::Refused(refusal) => assert_eq!(refusal, Refusal::Conflict { slot }),
         other => panic!("not refused but {other:?}"),
     }
-    match ask(ledger, &key, attestation(10, 0, 1)).await.unwrap() {
+    match decided(&cluster, &key, &attestation(10, 0, 1)).await {
         Decision::Replay(released) => assert_eq!(released.signature(), &signature),
         other => panic!("no replay but {other:?}"),
     }

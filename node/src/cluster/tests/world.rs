@@ -15,7 +15,7 @@ use raft_store::state::{Chains, ReleaseMode, Role};
 use tempfile::TempDir;
 use tezos::payload::Payload;
 use tezos::{Curve, Kind, Level, PublicKeyHash, SecretKey};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::cluster::{Cluster, MemberLine, Setup, Snapshots, StartError, View};
@@ -34,6 +34,7 @@ pub(super) struct World {
     pub(super) nodes: BTreeMap<u64, Cluster>,
     others: Mutex<Vec<(Cluster, PathBuf)>>,
     at: BTreeMap<u64, SocketAddr>,
+    _kept: Vec<TcpSocket>,
     pub(super) lines: Vec<MemberLine>,
     key: SecretKey,
     root: TempDir,
@@ -69,33 +70,32 @@ impl World {
         // Beside the test binary: the system's folder for such things may be memory.
         let beside = std::env::current_exe().unwrap();
         let root = tempfile::tempdir_in(beside.parent().unwrap()).unwrap();
-        let mut listeners = Vec::new();
-        for _ in 0..3 {
-            listeners.push(TcpListener::bind("127.0.0.1:0").await.unwrap());
-        }
+        // Bound and never listening, these keep the ports for the nodes while they are stopped: who
+        // asks for any free port gets another.
+        let kept: Vec<_> = (0..3).map(|_| keep_a_port()).collect();
+        let mut addresses: Vec<_> = kept.iter().map(|it| it.local_addr().unwrap()).collect();
         // Ids go by address: so do these.
-        listeners.sort_by_key(|listener| listener.local_addr().unwrap().port());
+        addresses.sort_by_key(SocketAddr::port);
         let key = SecretKey::generate(Curve::Ed25519).unwrap();
         let (nodes, at, lines) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
         let mut world = Self {
             nodes,
             others: Mutex::default(),
             at,
+            _kept: kept,
             lines,
             key,
             root,
         };
-        for (id, listener) in (1..).zip(listeners) {
-            let address = listener.local_addr().unwrap();
+        for (id, address) in (1..).zip(addresses) {
             let fingerprint = Folder::create(&world.folder(id)).unwrap();
             world
                 .lines
                 .push(format!("{address}#{fingerprint}").parse().unwrap());
             world.at.insert(id, address);
             let folder = Folder::open(&world.folder(id), None).unwrap();
-            world
-                .nodes
-                .insert(id, start_on(folder, listener).await.unwrap());
+            let node = start_on(folder, listen(address).await).await.unwrap();
+            world.nodes.insert(id, node);
         }
         world
     }
@@ -231,13 +231,25 @@ impl World {
         let node = self.nodes.remove(&id).unwrap();
         node.end().await;
         drop(node);
+        self.freed(id).await;
+    }
+
+    /// Ends two nodes at one time, for a test that has something to do before their folders are
+    /// [`Self::freed`].
+    pub(super) async fn end_both(&mut self, ids: [u64; 2]) {
+        let [one, other] = ids.map(|id| self.nodes.remove(&id).unwrap());
+        tokio::join!(one.end(), other.end());
+    }
+
+    /// Waits until a node that was ended has left its folder.
+    pub(super) async fn freed(&self, id: u64) {
         free(&self.folder(id)).await;
     }
 
     /// Starts a node again at its address.
     pub(super) async fn start(&mut self, id: u64) {
         let folder = Folder::open(&self.folder(id), None).unwrap();
-        let listener = TcpListener::bind(self.at[&id]).await.unwrap();
+        let listener = listen(self.at[&id]).await;
         self.nodes
             .insert(id, start_on(folder, listener).await.unwrap());
     }
@@ -245,7 +257,7 @@ impl World {
     /// Starts a node over any folder, at any address.
     pub(super) async fn start_folder(&self, path: &Path, at: SocketAddr) -> Cluster {
         let folder = Folder::open(path, None).unwrap();
-        let listener = TcpListener::bind(at).await.unwrap();
+        let listener = listen(at).await;
         let node = start_on(folder, listener).await.unwrap();
         let other = (node.clone(), path.to_owned());
         self.others.lock().unwrap().push(other);
@@ -299,6 +311,26 @@ impl World {
         seen.unwrap_or_else(|_| panic!("node {id} does not see {what}"))
             .unwrap()
             .clone()
+    }
+}
+
+/// A port of this machine that nobody else is given.
+fn keep_a_port() -> TcpSocket {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_reuseaddr(true).unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    socket
+}
+
+/// Listens once whoever listened there before has ended, which may be a moment after its node.
+async fn listen(at: SocketAddr) -> TcpListener {
+    let ends = soon();
+    loop {
+        match TcpListener::bind(at).await {
+            Ok(listener) => return listener,
+            Err(error) => assert!(Instant::now() < ends, "{at}: {error}"),
+        }
+        sleep(Duration::from_millis(10)).await;
     }
 }
 
