@@ -131,6 +131,22 @@ async fn two_first_seals_at_once_make_one_sealing_key() {
     assert_eq!(again.exit, 0, "{again:?}");
 }
 
+/// Both would find the name free.
+#[tokio::test]
+async fn two_imports_at_once_of_one_key_make_one() {
+    let Some(node) = Alone::new().await else {
+        return;
+    };
+    let secret = spelt(&SecretKey::generate(Curve::P256).unwrap());
+    let import = ["key", "import", "--source", "2", "--label", "baker"];
+    let run = || node.run(&import, &secret);
+    let all: [Said; 3] = tokio::join!(run(), run(), run()).into();
+    assert!(all.iter().all(|said| said.exit == 0), "{all:?}");
+    // Of two keys of that name it would say that there are two.
+    let again = node.run(&import, &secret).await;
+    assert_eq!(again.exit, 0, "{again:?}");
+}
+
 #[tokio::test]
 async fn an_import_that_was_killed_half_way_is_finished_by_the_same_command() {
     let Some(mut node) = Alone::new().await else {

@@ -14,7 +14,6 @@
 //! the node asks with the digest of what its grant owns, and verifies what comes back.
 
 mod ceremony;
-mod challenge;
 pub mod child;
 mod ckr;
 mod curve;

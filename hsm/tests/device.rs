@@ -153,29 +153,6 @@ async fn r30_a_module_that_hangs_when_nobody_asks_is_noticed_and_replaced() {
     assert!(token.processes() >= 2);
 }
 
-/// The session and the keys are there all the while: only a signature tells.
-#[tokio::test(flavor = "multi_thread")]
-async fn r30_a_token_that_makes_no_signatures_any_more_is_noticed_when_nobody_asks() {
-    let Some(token) = Token::new() else { return };
-    let mut place = token.place();
-    place.within.unproven = Duration::from_millis(100);
-    for wrong in [Act::Hang, Act::Return("CKR_DEVICE_ERROR".into())] {
-        let module = token.start_at(place.clone());
-        well(&module).await;
-        token.orders.give("no more", &Order::new("C_Sign", wrong));
-        let told = until(&module, "trouble", |now| now.trouble.is_some()).await;
-        assert!(told.keys.is_empty(), "{told:?}");
-        token.orders.withdraw("no more");
-        well(&module).await;
-    }
-    let module = token.start_at(place);
-    well(&module).await;
-    let processes = token.processes();
-    token.once("C_Sign", Act::WrongSignature);
-    eventually("another process", || token.processes() > processes).await;
-    well(&module).await;
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn r28_a_check_that_hangs_does_not_hold_up_the_healing_of_a_request() {
     let Some(token) = Token::new() else { return };

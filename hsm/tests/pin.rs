@@ -200,3 +200,34 @@ async fn r28_no_pin_is_tried_beside_another_process_that_tries_one_and_it_is_nam
     well(&module).await;
     assert_eq!(token.orders.calls("C_Login"), 1);
 }
+
+/// Whoever was waited for may have spent the last try but one.
+#[tokio::test(flavor = "multi_thread")]
+async fn r28_no_pin_is_tried_on_a_token_that_came_to_its_final_try_while_it_was_waited_for() {
+    let Some(token) = Token::new() else { return };
+    token.guard.elsewhere(Some("process 4711"));
+    let module = token.start_at(token.patient());
+    eventually("a wait", || token.guard.held_up() > 0).await;
+    let set = vec!["CKF_USER_PIN_FINAL_TRY".to_owned()];
+    let flag = Order::new("C_GetTokenInfo", Act::TokenFlags { set });
+    token.orders.give("flag", &flag);
+    token.guard.elsewhere(None);
+    trouble(&module, "locks with the next wrong PIN").await;
+    assert_eq!(token.orders.calls("C_Login"), 0);
+    token.orders.withdraw("flag");
+    module.retry().unwrap();
+    well(&module).await;
+}
+
+/// To open it again would be to wait for that other process, without signing.
+#[tokio::test(flavor = "multi_thread")]
+async fn r28_a_look_leaves_a_token_open_while_another_process_logs_in_to_it() {
+    let Some(token) = Token::new() else { return };
+    let module = token.ready_patient().await;
+    token.guard.elsewhere(Some("process 4711"));
+    let told = module.look_again();
+    eventually("an answer to the look", || told.try_recv().is_ok()).await;
+    signed(&module, key(&module, Curve::P256)).await.unwrap();
+    assert_eq!(token.orders.calls("C_Login"), 1);
+    token.guard.elsewhere(None);
+}

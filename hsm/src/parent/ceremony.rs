@@ -21,10 +21,10 @@ pub(super) const MAKING: Duration = Duration::from_secs(120);
 /// A token that was opened to make keys in it.
 #[derive(Debug)]
 pub struct Ceremony {
-    place: Place,
+    pub(super) place: Place,
     guard: SharedGuard,
     process: Process,
-    token: Token,
+    pub(super) token: Token,
 }
 
 /// A key that was made, and read back.

@@ -95,7 +95,12 @@ pub(super) async fn log_in(
     let turn = turn(&token);
     let mut doubt = turn.lock().await;
     // Until the end, so that what this process learns of the PIN is known to the next one.
-    let _hold = hold(guard, &token, place.within.connect).await?;
+    let (_hold, waited) = hold(guard, &token, place.within.connect).await?;
+    // Whoever it was waited for may have spent a try: what the token said of its PIN is old.
+    let token = match waited {
+        true => find(process, place).await?,
+        false => token,
+    };
     let pin = may_try(guard, &token).await?;
     doubt.may_try(&pin, &token)?;
     match process
@@ -121,21 +126,22 @@ pub(super) async fn log_in(
 }
 
 /// Waits until no other process of this node tries a PIN on the token. One that hangs in its login is
-/// not waited for longer than twice the time that a login has.
+/// not waited for longer than twice the time that a login has. Says too whether there was one.
 async fn hold(
     guard: &SharedGuard,
     token: &Token,
     connect: Duration,
-) -> Result<Box<dyn Debug + Send>, Trouble> {
+) -> Result<(Box<dyn Debug + Send>, bool), Trouble> {
     let patience = connect.saturating_mul(2);
     let now = Instant::now();
     let until = now.checked_add(patience).unwrap_or(now);
+    let mut waited = false;
     loop {
         let (guard, seen) = (Arc::clone(guard), token.clone());
         let asked = tokio::task::spawn_blocking(move || guard.hold(&seen)).await;
         let asked = asked.map_err(|ended| ended.to_string()).flatten();
         match asked {
-            Ok(Hold::Here(held)) => return Ok(held),
+            Ok(Hold::Here(held)) => return Ok((held, waited)),
             Ok(Hold::Elsewhere(who)) if Instant::now() >= until => {
                 let Token { label, serial, .. } = token;
                 let what = format!(
@@ -145,7 +151,10 @@ async fn hold(
                 );
                 return Err(Trouble::new(TroubleKind::Late, what));
             }
-            Ok(Hold::Elsewhere(_who)) => tokio::time::sleep(LOOK_EVERY).await,
+            Ok(Hold::Elsewhere(_who)) => {
+                waited = true;
+                tokio::time::sleep(LOOK_EVERY).await;
+            }
             Err(what) => return Err(Trouble::new(TroubleKind::PinBarred, what)),
         }
     }

@@ -77,9 +77,6 @@ pub struct Launch {
 pub struct Within {
     /// One signature, or one check.
     pub sign: Duration,
-    /// How long a key may go without a signature before it has to prove that it still makes them: a
-    /// token may answer everything but that, and a node whose token does is no leader.
-    pub unproven: Duration,
     /// Loading the module and finding the token; then again logging in, and finding the keys.
     pub connect: Duration,
 }

@@ -3,6 +3,7 @@
 use zeroize::Zeroizing;
 
 use super::ceremony::{Ceremony, another};
+use super::durability;
 use crate::Trouble;
 use crate::ceremony::{Outcome, Step};
 
@@ -57,7 +58,11 @@ impl Ceremony {
     ) -> Result<Vec<u8>, Trouble> {
         let (label, bound_to) = (label.to_owned(), bound_to.to_owned());
         match self.ask(Step::Seal { label, bound_to }, secret).await? {
-            (Outcome::Bytes, sealed) => Ok(sealed.to_vec()),
+            (Outcome::Bytes, sealed) => {
+                // Who made the key may have been killed before it was fsynced.
+                durability::sync(&self.place.launch, &self.token)?;
+                Ok(sealed.to_vec())
+            }
             (other, _) => Err(another(other)),
         }
     }

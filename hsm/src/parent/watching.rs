@@ -12,16 +12,17 @@ use std::mem;
 use std::sync::{Arc, mpsc as answers};
 use std::time::Duration;
 
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
-use super::Place;
 use super::connection::here_or_afresh;
 use super::live::Live;
 use super::memory::Memory;
 use super::process::Process;
 use super::standing::{Refused, Remembered, Standing};
-use crate::{Trouble, TroubleKind};
+use super::{Hold, PinGuard as _, Place};
+use crate::wire::at_once;
+use crate::{Token, Trouble, TroubleKind};
 
 /// How often a module that nobody asks is checked.
 const CHECK_EVERY: Duration = Duration::from_secs(1);
@@ -156,13 +157,19 @@ impl Watching {
         let (process, token, found) = connected?;
         let (keys, refused) = self.remembered.sort(found);
         self.number = self.number.saturating_add(1);
-        let live = Live::new(self.number, process, token, keys, self.place.sessions);
+        let live = Live {
+            number: self.number,
+            process,
+            token,
+            keys,
+            turns: Arc::new(Semaphore::new(at_once(self.place.sessions))),
+        };
         Ok((live, refused))
     }
 
     /// Watches a connection until it is in trouble.
     async fn watch(&mut self, live: &Live) -> Trouble {
-        let within = self.place.within;
+        let within = self.place.within.sign;
         loop {
             // Orders are heard while a check is under way: it may hang.
             let mut check = std::pin::pin!(async {
@@ -175,11 +182,21 @@ impl Watching {
                         Some(Order::Heal(about, trouble)) if about == live.number => return trouble,
                         // About an earlier connection.
                         Some(Order::Heal(..)) => {}
-                        Some(Order::Retry(done)) => {
-                            self.waiting.push(done);
-                            let what = "an operator asked for a look";
-                            return Trouble::new(TroubleKind::Session, what);
-                        }
+                        Some(Order::Retry(done)) => match self.may_log_in(&live.token).await {
+                            Ok(()) => {
+                                self.waiting.push(done);
+                                let what = "an operator asked for a look";
+                                return Trouble::new(TroubleKind::Session, what);
+                            }
+                            // To open it again would be to wait without signing.
+                            Err(who) => {
+                                tracing::warn!(
+                                    module = %self.name(),
+                                    "not opened again while {who} logs in to the token; it signs on"
+                                );
+                                done.send(()).ok();
+                            }
+                        },
                         None => std::future::pending().await,
                     },
                     checked = &mut check => match checked {
@@ -188,6 +205,16 @@ impl Watching {
                     },
                 }
             }
+        }
+    }
+
+    /// Whether nobody else is logging in to the token just now.
+    async fn may_log_in(&self, token: &Token) -> Result<(), String> {
+        let (memory, token) = (Arc::clone(&self.memory), token.clone());
+        let held = tokio::task::spawn_blocking(move || memory.hold(&token)).await;
+        match held.map_err(|ended| ended.to_string()).flatten()? {
+            Hold::Here(_free) => Ok(()),
+            Hold::Elsewhere(who) => Err(who),
         }
     }
 

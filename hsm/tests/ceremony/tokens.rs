@@ -120,7 +120,6 @@ impl Tokens {
             launch: self.launch(),
             within: Within {
                 sign: Duration::from_secs(20),
-                unproven: Duration::from_secs(3_600),
                 connect: Duration::from_secs(60),
             },
         }

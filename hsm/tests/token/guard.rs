@@ -13,6 +13,7 @@ pub(crate) struct Guard {
     rejected: Mutex<Vec<(String, Vec<u8>)>>,
     forgets: Mutex<bool>,
     elsewhere: Mutex<Option<String>>,
+    held_up: Mutex<usize>,
 }
 
 impl Guard {
@@ -22,6 +23,7 @@ impl Guard {
             rejected: Mutex::default(),
             forgets: Mutex::default(),
             elsewhere: Mutex::default(),
+            held_up: Mutex::default(),
         }
     }
 
@@ -37,6 +39,11 @@ impl Guard {
     /// Nothing can be written down from now on.
     pub(crate) fn forget(&self) {
         *self.forgets.lock().unwrap() = true;
+    }
+
+    /// How often a login was held up by another process.
+    pub(crate) fn held_up(&self) -> usize {
+        *self.held_up.lock().unwrap()
     }
 
     /// Another process tries a PIN from now on, or none.
@@ -63,7 +70,10 @@ impl PinGuard for Guard {
 
     fn hold(&self, _token: &Token) -> Result<Hold, String> {
         Ok(match self.elsewhere.lock().unwrap().clone() {
-            Some(who) => Hold::Elsewhere(who),
+            Some(who) => {
+                *self.held_up.lock().unwrap() += 1;
+                Hold::Elsewhere(who)
+            }
             None => Hold::Here(Box::new(())),
         })
     }

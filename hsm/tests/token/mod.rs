@@ -190,7 +190,6 @@ impl Token {
             },
             within: Within {
                 sign: SIGN,
-                unproven: Duration::from_secs(3_600),
                 connect: Duration::from_secs(3),
             },
         }

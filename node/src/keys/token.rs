@@ -23,10 +23,6 @@ pub const COMMAND: &str = "pkcs11-module";
 /// connections, and a login may be slow on purpose.
 const CONNECT: Duration = Duration::from_secs(20);
 
-/// A key that nobody asks proves itself this often. A token's audit log, if it keeps one, grows by
-/// that.
-const UNPROVEN: Duration = Duration::from_secs(60);
-
 /// One key of a token.
 #[derive(Debug)]
 pub struct TokenSigner {
@@ -116,7 +112,6 @@ pub fn place(source: &TokenSource, secrets: &BTreeSet<String>, sign: Duration) -
         launch: launch(&source.environment, secrets),
         within: Within {
             sign,
-            unproven: UNPROVEN,
             connect: CONNECT,
         },
     }

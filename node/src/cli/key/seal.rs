@@ -1,7 +1,6 @@
 //! `quorate key seal`: a secret key that only this node's token opens, on this node's disk.
 
 use std::path::Path;
-use std::time::Duration;
 
 use hsm::parent::Ceremony;
 use serde::Serialize;
@@ -13,15 +12,7 @@ use super::owner::config_of_own_node;
 use super::secret::tell_node;
 use super::token::{failure, missing, with_token};
 use crate::config::{Config, KeySource, TokenSource};
-use crate::keys::alone::{Alone, Turn};
 use crate::keys::sealed::{self, Sealed};
-
-/// The file in the data folder that is locked while a `quorate key seal` runs: two that both find no
-/// sealing key would make two.
-const LOCK: &str = "sealing.lock";
-
-/// How long another one is waited for: its token may take minutes to make a key, and seconds usually.
-const PATIENCE: Duration = Duration::from_secs(30);
 
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Seal {
@@ -64,7 +55,6 @@ impl Seal {
             return Err(Failure::new(Exit::Identity, what));
         }
         let secret = self.octez.read(None)?;
-        let _alone = alone(&config)?;
         let sealed = with_token(&config, place.token, async |token| {
             place.keep(token, &secret).await
         })?;
@@ -86,20 +76,6 @@ impl Seal {
             ));
         }
         tell_node(&config)
-    }
-}
-
-/// Keeps every other `quorate key seal` of this node out until it is dropped.
-fn alone(config: &Config) -> Result<Alone, Failure> {
-    let path = config.data_dir.join(LOCK);
-    let turn = Alone::wait(&path, PATIENCE);
-    match turn.map_err(|fault| Failure::new(Exit::Io, fault.to_string()))? {
-        Turn::Mine(alone) => Ok(alone),
-        Turn::Of(who) => Err(Failure::failed(format!(
-            "{who} is still sealing for this node ({} is locked): wait for it or end it, then run \
-             `quorate key seal` again; nothing was sealed",
-            path.display()
-        ))),
     }
 }
 

@@ -2,15 +2,18 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use hsm::parent::{Ceremony, Made};
 use hsm::{KeyName, Trouble, TroubleKind};
+use raft_store::folder::Folder;
 use serde::Serialize;
 use tezos::{Curve, PublicKey, PublicKeyHash, SecretKey};
 
 use super::super::{Exit, Failure, runtime, screen};
 use super::secret::tell_node;
 use crate::config::{Config, KeySource, TokenSource};
+use crate::keys::alone::{Alone, Turn};
 use crate::keys::pin::PinSource;
 use crate::keys::token;
 
@@ -78,7 +81,35 @@ pub(super) fn missing(number: usize) -> Failure {
     Failure::new(Exit::Config, what)
 }
 
-/// Opens a token and talks to it. A PIN that was refused before is not tried.
+/// The file in the data folder that is locked while a command makes something in a token: two that both
+/// find a name free would both take it.
+const LOCK: &str = "ceremony.lock";
+
+/// How long another one is waited for: its token may take minutes to make a key, and seconds usually.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Keeps every other command of this node out of its tokens until it is dropped.
+fn alone(config: &Config) -> Result<Alone, Failure> {
+    if Folder::owner(&config.data_dir).is_none() {
+        let what = format!(
+            "there is no node in {}; run `quorate init` first",
+            config.data_dir.display()
+        );
+        return Err(Failure::new(Exit::Identity, what));
+    }
+    let path = config.data_dir.join(LOCK);
+    let turn = Alone::wait(&path, PATIENCE);
+    match turn.map_err(|fault| Failure::new(Exit::Io, fault.to_string()))? {
+        Turn::Mine(alone) => Ok(alone),
+        Turn::Of(who) => Err(Failure::failed(format!(
+            "{who} is still at work in a token of this node ({} is locked): wait for it or end it, then \
+             run the same again; nothing was done",
+            path.display()
+        ))),
+    }
+}
+
+/// Opens a token and talks to it, one command at a time. A PIN that was refused before is not tried.
 ///
 /// # Errors
 /// What went wrong with the token, with 77 if it is about the PIN.
@@ -87,6 +118,7 @@ pub(super) fn with_token<T>(
     source: &TokenSource,
     talk: impl AsyncFnOnce(&mut Ceremony) -> Result<T, Failure>,
 ) -> Result<T, Failure> {
+    let _alone = alone(config)?;
     let secrets = config.keys.iter().filter_map(KeySource::secret_variable);
     let secrets: BTreeSet<String> = secrets.map(str::to_owned).collect();
     let place = token::place(source, &secrets, config.times.sign);
