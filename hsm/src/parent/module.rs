@@ -160,7 +160,8 @@ impl Module {
         self.memory.forgive()
     }
 
-    /// Looks for keys again, also for ones that came since; a token that signs goes on signing. Once
+    /// Looks for keys again, also for ones that came since: the token is opened again, and requests wait
+    /// for that. One that another process logs in to just now is left open as it is. Once
     /// [`Self::standing`] says what came of it, something is received.
     pub fn look_again(&self) -> answers::Receiver<()> {
         let (done, told) = answers::channel();
